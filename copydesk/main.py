@@ -1,0 +1,63 @@
+"""The command line. Heavy imports stay inside the commands, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+from infra.settings import get_settings
+
+app = typer.Typer(
+    name="copydesk",
+    help="A newspaper's copy desk as a worker system: feeds in, house-style titles out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+class WorkerName(StrEnum):
+    """The six workers."""
+
+    scraper = "scraper"
+    generator = "generator"
+    scorer = "scorer"
+    archivist = "archivist"
+    desk = "desk"
+    retrainer = "retrainer"
+
+
+@app.command()
+def worker(name: WorkerName) -> None:
+    """Run one worker until it is told to stop."""
+    import_module(f"workers.{name}.worker").main(get_settings())
+
+
+@app.command()
+def broker() -> None:
+    """Run the embedded Apache Kafka broker on 127.0.0.1."""
+    import_module("infra.broker").main(get_settings())
+
+
+@app.command(name="model-server")
+def model_server() -> None:
+    """Run the embedded model server (OpenAI protocol, vLLM's adapter endpoints)."""
+    import_module("infra.model_server").main(get_settings())
+
+
+@app.command()
+def newsroom(
+    articles: Path | None = typer.Option(
+        None, help="Serve this JSONL file (id, url, source, title, text) instead of simulated stories."
+    ),
+    limit: int | None = typer.Option(None, min=1, help="At most so many articles of the file."),
+    per_minute: float = typer.Option(60.0, min=0.1, help="New articles per minute."),
+    total: int | None = typer.Option(None, min=1, help="Stop after so many articles; default: go on without end."),
+    seed: int = typer.Option(1, help="The same seed gives the same stories."),
+) -> None:
+    """Run a simulated press on 127.0.0.1: sites, feeds and article pages."""
+    module = import_module("infra.newsroom.app")
+    module.main(get_settings(), articles=articles, limit=limit, per_minute=per_minute, seed=seed, total=total)

@@ -1,0 +1,1 @@
+"""The judgement: what a good title is. Pure functions of values; imports nothing of ours but `schemas`."""

@@ -1,0 +1,1 @@
+"""The ground: settings, stores, broker, model server, supervisor and the simulated press."""

@@ -1,0 +1,17 @@
+"""What a failure means for the message at hand. The verdict is the type:
+
+Exception
+├── Invalid      the input can never succeed: no retry, dead letter now
+├── Transient    the world is in the way: retry with back-off, then dead letter
+└── anything else: a defect. The worker stops loudly with nothing acknowledged.
+"""
+
+from __future__ import annotations
+
+
+class Invalid(Exception):
+    """The input is wrong and stays wrong; the message says what is wrong with it in words a person can act on."""
+
+
+class Transient(Exception):
+    """Something outside is down, slow or full; the same input may succeed later."""

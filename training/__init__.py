@@ -1,0 +1,1 @@
+"""The learning: corrections to dataset, dataset to adapter, adapter through the gate."""

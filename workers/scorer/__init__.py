@@ -1,0 +1,1 @@
+"""Judges titles; reads `titles`, writes `published` and `review`."""
