@@ -83,6 +83,8 @@ class Title(Event):
     adapter_digest: str
     prompt_version: str
     shots: int = Field(ge=0)
+    attempts: int = Field(ge=1)
+    """Requests to the model server that this title took; 1 when none failed."""
     input_tokens: int = Field(ge=0)
     output_tokens: int = Field(ge=0)
     latency_seconds: float = Field(ge=0)

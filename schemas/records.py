@@ -14,7 +14,7 @@ from sqlmodel import JSON, Column, Field, SQLModel
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite forgets the zone: it is put back on reading, so that both databases give the same value."""
+    """A moment in UTC. SQLite forgets the zone; it is put back on reading: both databases give the same value."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -73,6 +73,7 @@ class TitleRow(SQLModel, table=True):
     adapter_digest: str
     prompt_version: str
     shots: int
+    attempts: int
     input_tokens: int
     output_tokens: int
     latency_seconds: float

@@ -12,7 +12,7 @@ from schemas.events import Adapter, Article, Correction, Event, ScoredTitle, Tit
 DAY_MS = 24 * 60 * 60 * 1000
 KEEP_FOREVER = -1
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-"""A title carries its article; an article's text is cut at `MAX_TEXT_BYTES` by the scraper, which leaves room to spare."""
+"""A title carries its article; the scraper cuts an article's text at `MAX_TEXT_BYTES`, which leaves room to spare."""
 MAX_TEXT_BYTES = 2 * 1024 * 1024
 
 

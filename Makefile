@@ -1,0 +1,71 @@
+# The front door. `make` lists the targets; every one sets up what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+ARGS ?=
+# A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
+TORCH_INDEX ?=
+
+.PHONY: help demo test test-fast check format lock bench chaos asyncapi clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.ready  ## the whole wheel on this machine (ARGS='--once --json' passes arguments on)
+	@$(BIN)/copydesk demo $(ARGS)
+
+test: check  ## everything: check, then the unit, stream, integration, browser and short chaos layers
+	@$(BIN)/python tests/install_browser.py
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(VENV)/.ready-dev  ## the unit and stream layers only: no broker, no model, no browser
+	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)
+
+check: $(VENV)/.ready-dev  ## format, lint, strict types, import contracts, generated files up to date
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.asyncapi --check
+
+format: $(VENV)/.ready-dev  ## put the code in order
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.ready-dev  ## the figures in the README and docs, as ratios against a named alternative
+	$(BIN)/python -m pytest tests/bench --override-ini testpaths=tests/bench -s $(ARGS)
+
+chaos: $(VENV)/.ready-dev  ## the long form of the chaos layer
+	$(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
+
+asyncapi: $(VENV)/.ready-dev  ## write schemas/asyncapi.yaml from the registry
+	$(BIN)/python -m schemas.asyncapi
+
+lock: $(VENV)/.ready-dev  ## resolve pyproject.toml into both hashed locks (no registry address is written)
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove the virtual environment and all caches (never the data folder)
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# --- set-up --------------------------------------------------------------------------------------------------------
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Copydesk needs Python 3.11 or newer, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 …")'
+	@echo "setting up $(VENV) (once; torch is about 5 GB of it)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+define install
+	@$(BIN)/python infra/install.py $(1) $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+	@touch $@
+endef
+
+$(VENV)/.ready: requirements.lock pyproject.toml | $(BIN)/uv
+	$(call install,requirements.lock)
+
+$(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(BIN)/uv
+	$(call install,requirements-dev.lock)
+	@touch $(VENV)/.ready
