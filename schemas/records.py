@@ -263,18 +263,28 @@ class FeedRow(SQLModel, table=True):
 
 
 class FeedItemRow(SQLModel, table=True):
-    """A feed item that has been handled: written only after the broker acknowledged its article."""
+    """A feed item: `waiting` until the broker has acknowledged its article, then `sent`. The scraper's durable queue."""
 
     __tablename__ = "feed_items"
 
     feed_url: str = Field(primary_key=True)
     item_key: str = Field(primary_key=True)
-    article_id: UUID = Field(index=True)
-    revision: int
-    content_hash: str
-    outcome: str
-    """`sent`, `duplicate`, or why there is no article."""
+    url: str = ""
+    """Where the page is; with the next two all that a later attempt needs."""
+    headline: str = ""
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    stamp: str = ""
+    """Hash of what the feed said about the item; a different one means that the publisher changed something."""
+    article_id: UUID | None = Field(default=None, index=True)
+    """None until the page was read."""
+    revision: int = 0
+    content_hash: str = ""
+    outcome: str = Field(index=True)
+    """`waiting`, `sent`, `unchanged` (its article is known with this very text) or `given up`."""
+    reason: str = ""
+    """Why the last attempt brought no article, in words."""
     attempts: int = 0
+    next_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     seen_at: datetime = Field(sa_type=UtcDateTime)
 
 
