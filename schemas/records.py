@@ -263,7 +263,7 @@ class FeedRow(SQLModel, table=True):
 
 
 class FeedItemRow(SQLModel, table=True):
-    """A feed item: `waiting` until the broker has acknowledged its article, then `sent`. The scraper's durable queue."""
+    """A feed item: `waiting` until the broker acknowledged its article, then `sent`. The scraper's durable queue."""
 
     __tablename__ = "feed_items"
 
