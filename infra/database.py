@@ -1,0 +1,149 @@
+"""The database: SQLite in the data folder, or PostgreSQL. Engines, migrations, upserts, and what a failure means.
+
+SQLite has several writing processes here: WAL, a busy timeout, short transactions, each table with one owner.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteOperationalError
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, OperationalError
+from sqlmodel import Session, SQLModel
+
+from infra import migrations
+from infra.settings import Settings
+from schemas.errors import Invalid, Transient
+
+BUSY_TIMEOUT_S = 30.0
+_MIGRATION_LOCK = 0x636F7079  # any number, the same in every process: PostgreSQL's advisory lock for migrations
+
+
+class DatabaseUnusable(RuntimeError):
+    """The database cannot be used as it is; the message says why and what a person can do about it."""
+
+
+def make_engine(settings: Settings) -> Engine:
+    """The engine for `settings.database`; nothing is opened yet.
+
+    Raises `DatabaseUnusable` for an address we do not understand or a data folder that cannot be made.
+    """
+    try:
+        url = make_url(settings.database)
+    except ArgumentError as error:
+        raise DatabaseUnusable("COPYDESK_DATABASE_URL is not a database address; try postgresql://…") from error
+    if url.get_backend_name() in ("postgresql", "postgres"):
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if url.get_backend_name() != "sqlite":
+        raise DatabaseUnusable(f"Copydesk stores in SQLite or PostgreSQL, not in {url.get_backend_name()!r}")
+    return _sqlite_engine(url)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to date. Safe when several processes call it at once; returns at once when nothing is to do.
+
+    Raises `DatabaseUnusable` when the file is read-only, the disk full, the server away, or the tables newer than we.
+    """
+    try:
+        with engine.connect() as connection:
+            if migrations.current(connection) == migrations.head():
+                return
+            connection.rollback()
+            _lock_for_migration(connection)
+            migrations.upgrade(connection)
+            connection.commit()
+    except migrations.UnknownRevision as error:
+        raise DatabaseUnusable(
+            f"{_place(engine)} was made by a newer version of Copydesk: install that one, or use another data folder"
+        ) from error
+    except OperationalError as error:
+        raise DatabaseUnusable(f"{_place(engine)} cannot be used: {_in_words(error)}") from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session that commits at the end. Database trouble becomes a verdict: `Transient` when the database is locked,
+    full or away, `Invalid` when a value does not fit into its column. Anything else is a defect and comes through.
+    """
+    try:
+        with Session(engine) as session:
+            yield session
+            session.commit()
+    except (OperationalError, InterfaceError) as error:
+        raise Transient(f"{_place(engine)}: {_in_words(error)}") from error
+    except (DataError, OverflowError) as error:  # sqlite3 raises a bare OverflowError for an integer over 64 bits
+        raise Invalid(f"a value does not fit into the database: {error}") from error
+
+
+def upsert(session: Session, row: SQLModel, *, newest_by: str) -> None:
+    """Insert `row`, or replace the stored one of the same primary key unless that is newer by column `newest_by`.
+
+    With that, the same rows in any order and any number leave the same content.
+    """
+    table = type(row).__table__  # type: ignore[attr-defined]  # SQLModel adds it to table classes
+    keys = [column.name for column in table.primary_key]
+    values = {column.name: getattr(row, column.name) for column in table.columns}
+    make_insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = make_insert(table).values(values)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: statement.excluded[name] for name in values if name not in keys},
+            where=statement.excluded[newest_by] >= table.c[newest_by],
+        )
+    )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and not url.database.startswith((":memory:", "file:")):
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnusable(f"the data folder {folder} cannot be made: {error.strerror}") from error
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: SqliteConnection, _: object) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = NORMAL")  # durable with WAL but for a power cut; the topics have it all
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while cursor.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+            try:
+                cursor.execute("PRAGMA journal_mode = WAL")
+            except SqliteOperationalError as error:  # the busy timeout does not cover the change of mode
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+
+def _lock_for_migration(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # sqlite3 opens no transaction of its own for DDL
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def _place(engine: Engine) -> str:
+    return f"the database {engine.url.render_as_string(hide_password=True)}"
+
+
+def _in_words(error: OperationalError | InterfaceError) -> str:
+    reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    advice = {
+        "readonly": "it is read-only; give it write access or name another folder with COPYDESK_HOME",
+        "unable to open": "the file cannot be opened; check the folder's rights or name another with COPYDESK_HOME",
+        "disk is full": "the disk is full; free some space, nothing is lost",
+        "database is locked": "another process has been writing for too long",
+    }
+    return next((f"{words} ({reason})" for sign, words in advice.items() if sign in reason), reason)
