@@ -7,12 +7,13 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
-from infra.database import make_engine, migrate, transaction, upsert
+from infra.database import make_engine, migrate
 from infra.settings import Settings
 from schemas.envelope import Envelope
 from schemas.topics import TOPICS, Topic
 from workers import stream
-from workers.archivist.projection import Upsert, project
+from workers.archivist.archive import store
+from workers.archivist.projection import project
 
 POSTGRES_WRITERS = 8
 
@@ -37,10 +38,3 @@ def lane(topic: Topic, engine: Engine, executor: Executor) -> stream.Lane:
         await asyncio.get_running_loop().run_in_executor(executor, store, engine, rows)
 
     return stream.Lane(topic, handle)
-
-
-def store(engine: Engine, rows: tuple[Upsert, ...]) -> None:
-    """All rows or none, in one short transaction. Raises `Transient` or `Invalid`."""
-    with transaction(engine) as session:
-        for each in rows:
-            upsert(session, each.row, newest_by=each.newest_by)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -24,10 +25,11 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = make_engine(Settings(home=tmp_path / "data", database_url=""))
     migrate(engine)
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def adapter(**changes: object) -> AdapterRow:
