@@ -61,3 +61,25 @@ def newsroom(
     """Run a simulated press on 127.0.0.1: sites, feeds and article pages."""
     module = import_module("infra.newsroom.app")
     module.main(get_settings(), articles=articles, limit=limit, per_minute=per_minute, seed=seed, total=total)
+
+
+@app.command()
+def demo(
+    once: bool = typer.Option(False, "--once", help="End after the final table instead of staying up."),
+    as_json: bool = typer.Option(False, "--json", help="Print the outcome as one JSON object."),
+    articles: Path | None = typer.Option(None, help="Real articles from this JSONL file instead of simulated stories."),
+    limit: int | None = typer.Option(None, min=1, help="At most so many articles."),
+    no_retrain: bool = typer.Option(False, "--no-retrain", help="No training: articles to scored titles only."),
+    seed: int = typer.Option(1, help="The same seed gives the same stories."),
+    patience: float = typer.Option(900.0, min=30, help="Seconds the wheel may take to turn once."),
+) -> None:
+    """Run the whole wheel on this machine, with a simulated press and a scripted curator."""
+    command = import_module("copydesk.demo.command")
+    options = command.options_of(once, articles, limit, no_retrain, seed, patience)
+    raise typer.Exit(command.run(options, get_settings(), as_json=as_json))
+
+
+@app.command()
+def up() -> None:
+    """Run Copydesk on this machine: embedded services and all six workers, until Ctrl-C."""
+    import_module("copydesk.up").run(get_settings())

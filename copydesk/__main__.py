@@ -1,0 +1,8 @@
+"""`python -m copydesk`: the same as the `copydesk` command."""
+
+from __future__ import annotations
+
+from copydesk.main import app
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,200 @@
+"""Directs the demo: starts the stack, lets the wheel turn once, counts, tells the story."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from copydesk.demo import census, findings
+from copydesk.demo.curator import ScriptedCurator
+from copydesk.demo.live import LiveView
+from copydesk.demo.memory import MemoryMeter
+from copydesk.demo.outcome import Outcome
+from copydesk.demo.snapshot import Snapshot, look
+from copydesk.stack import processes
+from infra.database import make_engine, migrate
+from infra.settings import LOOPBACK, Settings
+from infra.supervisor import Supervisor
+from workers.scraper.feed_list import subscribe
+
+STORIES_PER_MINUTE = 60.0
+TITLES_AFTER_SWAP = 30
+"""Titles of the new champion that the demo waits for before it counts."""
+SETTLE_S = 3.0
+"""Nothing may have moved for so long before the streams count as at rest."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the visitor asked for."""
+
+    once: bool
+    articles: Path | None
+    limit: int | None
+    retrain: bool
+    seed: int
+    patience_s: float
+    """The wheel must have turned within so many seconds, else the demo ends with what it has."""
+
+
+class Demo:
+    """One run of the demo on one data folder."""
+
+    def __init__(self, options: Options, settings: Settings) -> None:
+        self.options = options
+        self.settings = settings
+        self.desk = f"http://{LOOPBACK}:{settings.desk_port}"
+        self.press = f"http://{LOOPBACK}:{settings.newsroom_port}"
+        self.engine: Engine = make_engine(settings)
+        self.memory = MemoryMeter()
+        self.began = time.monotonic()
+        self.desk_ready_seconds = 0.0
+        self.champion_before = ""
+        self.snapshot = Snapshot()
+
+    @contextmanager
+    def stack(self) -> Iterator[Supervisor]:
+        """The whole stack, running; stopped in order on the way out."""
+        migrate(self.engine)
+        with Supervisor(self.settings, processes(self.settings, newsroom=self._press_arguments())) as supervisor:
+            yield supervisor
+
+    def play(self, supervisor: Supervisor, view: LiveView) -> Outcome:
+        """From the first article to the count. Raises `TimeoutError` when the stack does not come up."""
+        self._wait_until_up(supervisor, view)
+        subscribe(self.engine, self._feeds())
+        with httpx.Client(base_url=self.desk, timeout=10.0) as client:
+            curator = ScriptedCurator(client)
+            self._turn(curator, view)
+            supervisor.stop_process("scraper")  # the last article is in: what is under way runs out
+            self._settle(curator, view)
+        return self._count(supervisor)
+
+    def linger(self, supervisor: Supervisor, view: LiveView) -> None:
+        """Stay up for the visitor, articles still arriving, until Ctrl-C."""
+        supervisor.start_process("scraper")
+        while True:
+            self._look()
+            view.show(f"yours now: correct some titles at {self.desk}, stop with Ctrl-C", self.snapshot)
+            time.sleep(0.5)
+
+    # --- the acts ---------------------------------------------------------------------------------------------------
+
+    def _wait_until_up(self, supervisor: Supervisor, view: LiveView) -> None:
+        deadline = time.monotonic() + 180
+        addresses = {"newsroom": f"{self.press}/healthz", "desk": f"{self.desk}/healthz"}
+        if not self.settings.model_server_url:
+            addresses["model server"] = f"http://{LOOPBACK}:{self.settings.model_server_port}/health"
+        while waiting := [name for name, address in addresses.items() if not _answers(address)]:
+            if "desk" not in waiting and not self.desk_ready_seconds:
+                self.desk_ready_seconds = time.monotonic() - self.began
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not up after 180 s: {', '.join(waiting)}. {supervisor.trouble()}")
+            view.show(f"starting: waiting for {', '.join(waiting)}", self.snapshot)
+            self.memory.measure()
+            time.sleep(0.25)
+        self.desk_ready_seconds = self.desk_ready_seconds or time.monotonic() - self.began
+
+    def _turn(self, curator: ScriptedCurator, view: LiveView) -> None:
+        """Until a new champion has written enough titles, or, without training, until the press has said all."""
+        deadline = time.monotonic() + self.options.patience_s
+        runs_before: int | None = None
+        while time.monotonic() < deadline:
+            self._look()
+            if not self.champion_before:
+                self.champion_before = self.snapshot.champion
+            runs_before = self.snapshot.runs_finished if runs_before is None else runs_before
+            if not self.options.articles:
+                curator.work()
+            view.show(self._phase(), self.snapshot)
+            if self._turned(runs_before):
+                return
+            time.sleep(0.5)
+
+    def _turned(self, runs_before: int) -> bool:
+        if not self.options.retrain:
+            return self._press_exhausted()
+        swapped = self.snapshot.champion != self.champion_before and bool(self.champion_before)
+        if swapped:
+            return self.snapshot.titles_by(self.snapshot.champion) >= TITLES_AFTER_SWAP
+        # the gate refused, or the training failed: that is the outcome, and it is told
+        return self.snapshot.runs_finished > runs_before and self.snapshot.run_state != "promoted"
+
+    def _settle(self, curator: ScriptedCurator, view: LiveView) -> None:
+        deadline = time.monotonic() + 120
+        last, since = (-1, -1, -1), time.monotonic()
+        while time.monotonic() < deadline and time.monotonic() - since < SETTLE_S:
+            worked = 0 if self.options.articles else curator.work()
+            self._look()
+            now = (self.snapshot.articles, self.snapshot.titles, self.snapshot.published + self.snapshot.in_review)
+            if now != last or worked or self.snapshot.titles < self.snapshot.articles:
+                last, since = now, time.monotonic()
+            view.show("the last articles run out, then everything is counted", self.snapshot)
+            time.sleep(0.5)
+
+    def _count(self, supervisor: Supervisor) -> Outcome:
+        counted = census.take(self.settings)
+        return findings.gather(
+            self.engine,
+            counted,
+            home=self.settings.home,
+            champion_before=self.champion_before,
+            restarts={name: state.restarts for name, state in supervisor.states().items() if state.restarts},
+            memory_peak_mb=self.memory.peak_mb,
+            desk_ready_seconds=self.desk_ready_seconds,
+            seconds=time.monotonic() - self.began,
+            desk=self.desk,
+        )
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        self.memory.measure()
+        try:
+            self.snapshot = look(self.engine)
+        except OperationalError:  # busy for a moment: the last look stands
+            return
+
+    def _phase(self) -> str:
+        shot, needed = self.snapshot, self.settings.retrain_min_corrections
+        if self.options.articles:
+            return "real articles on their way through feed, page, model and scorer"
+        if not self.options.retrain:
+            return "articles on their way; training is off (--no-retrain)"
+        if self.champion_before and shot.champion != self.champion_before:
+            return f"{shot.champion} is champion and writes the titles of new articles"
+        if shot.run_state == "running":
+            return shot.run_explanation or "training"
+        return f"the scripted curator corrects: {shot.corrected} corrections, training starts at {needed}"
+
+    def _press_arguments(self) -> list[str]:
+        options = self.options
+        arguments = ["--per-minute", str(STORIES_PER_MINUTE), "--seed", str(options.seed)]
+        if options.articles:
+            arguments += ["--articles", str(options.articles.resolve())]
+        if options.limit:
+            arguments += ["--limit", str(options.limit)]
+        return arguments
+
+    def _feeds(self) -> list[str]:
+        answer = httpx.get(f"{self.press}/status.json", timeout=10.0).raise_for_status()
+        return [str(address) for address in answer.json()["feeds"]]
+
+    def _press_exhausted(self) -> bool:
+        """True when the press has no more to say and the scraper has dealt with all of it."""
+        status = httpx.get(f"{self.press}/status.json", timeout=10.0).raise_for_status().json()
+        return status["remaining"] == 0 and findings.items_handled(self.engine) >= status["published"]
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=2.0).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False

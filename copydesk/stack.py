@@ -1,0 +1,49 @@
+"""The processes of Copydesk on one machine, in the order in which they start; they stop the other way round."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from infra.settings import Settings
+from infra.supervisor import Process
+
+WORKERS = ("archivist", "scorer", "generator", "desk", "retrainer", "scraper")
+"""Readers start before writers, and the scraper, which sets everything in motion, last."""
+
+
+def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> list[Process]:
+    """What has to run here: embedded services only where the settings name no others.
+
+    `newsroom` gives the arguments of a simulated press to run beside it, None for no such press.
+    """
+    commands: list[tuple[str, list[str]]] = []
+    if not settings.kafka_bootstrap:
+        commands.append(("broker", ["broker"]))
+    if newsroom is not None:
+        commands.append(("newsroom", ["newsroom", *newsroom]))
+    if not settings.model_server_url:
+        commands.append(("model-server", ["model-server"]))
+    commands += [(name, ["worker", name]) for name in WORKERS]
+    environment = environment_of(settings)
+    return [
+        Process(
+            name=name,
+            command=(sys.executable, "-m", "copydesk", *arguments),
+            priority=position,
+            environment=environment,
+        )
+        for position, (name, arguments) in enumerate(commands)
+    ]
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """These settings as environment variables, so that every process reads the same ones."""
+    values: dict[str, str] = {}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        if value != Settings.model_fields[name].get_default(call_default_factory=True):
+            text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
+            values[f"COPYDESK_{name.upper()}"] = text
+    values["COPYDESK_HOME"] = str(settings.home.resolve())
+    return values
