@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     # the desk
     desk_host: str = Field(default=LOOPBACK, description="Address the desk listens on.")
     desk_port: int = Field(default=29080, description="Port of the desk.")
+    desk_allowed_hosts: str = Field(
+        default="", description="Further names, comma-separated, that the desk may be called by; `*`: any."
+    )
 
     @property
     def bootstrap(self) -> str:
