@@ -110,7 +110,10 @@ def _pairs(outcome: Outcome) -> Table:
 
 def _counts(outcome: Outcome) -> Table:
     table = Table.grid(padding=(0, 3))
-    names = ("articles", "titles", "published", "in_review", "corrections", "dead_letters", "lost", "failed_requests")
-    table.add_row(*(Text(name.replace("_", " "), style="dim") for name in names))
-    table.add_row(*(Text(str(getattr(outcome, name)), style="bold") for name in names))
+    for names in (
+        ("articles", "titles", "published", "in_review"),
+        ("corrections", "dead_letters", "lost", "failed_requests"),
+    ):
+        table.add_row(*(Text(name.replace("_", " "), style="dim") for name in names))
+        table.add_row(*(Text(str(getattr(outcome, name)), style="bold") for name in names))
     return table

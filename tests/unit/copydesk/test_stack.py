@@ -1,0 +1,51 @@
+"""Which processes run here, and with which settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from copydesk.main import WorkerName
+from copydesk.stack import WORKERS, environment_of, processes
+from infra.settings import Settings
+
+
+def _names(settings: Settings, newsroom: list[str] | None = None) -> list[str]:
+    return [process.name for process in processes(settings, newsroom=newsroom)]
+
+
+def test_an_empty_configuration_runs_everything_here() -> None:
+    assert _names(Settings(), newsroom=[]) == ["broker", "newsroom", "model-server", *WORKERS]
+
+
+def test_an_own_cluster_and_model_server_take_the_place_of_the_embedded_ones() -> None:
+    settings = Settings(kafka_bootstrap="kafka:9092", model_server_url="http://vllm:8000/v1")
+
+    assert _names(settings) == list(WORKERS)
+
+
+def test_every_worker_of_the_command_line_is_in_the_stack() -> None:
+    assert set(WORKERS) == {name.value for name in WorkerName}
+
+
+def test_children_read_the_settings_that_their_parent_has(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, min_poll_s=2.0, retrain_enabled=False)
+
+    environment = environment_of(settings)
+
+    assert environment["COPYDESK_HOME"] == str(tmp_path)
+    assert environment["COPYDESK_MIN_POLL_S"] == "2.0"
+    assert environment["COPYDESK_RETRAIN_ENABLED"] == "False"
+    assert "COPYDESK_WINDOW" not in environment
+
+
+def test_the_compose_file_runs_every_worker_with_settings_that_exist() -> None:
+    compose = yaml.safe_load(Path("docker-compose.yml").read_text())
+
+    commands = {name: service.get("command") for name, service in compose["services"].items()}
+    for worker in WORKERS:
+        assert commands[worker] == ["worker", worker]
+        names = set(compose["services"][worker]["environment"])
+        known = {f"COPYDESK_{name.upper()}" for name in Settings.model_fields}
+        assert names <= known
