@@ -1,0 +1,264 @@
+"""Kafka as the rest of the house sees it: a producer that is acknowledged, topics from the registry, and two readers.
+
+The stream workers read through `workers/stream.py`; this module serves everything else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypedDict
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RetriableError,
+    TopicAlreadyExistsError,
+)
+
+from infra.settings import Settings
+from schemas.envelope import Headers, Message
+from schemas.errors import Invalid, Transient
+from schemas.topics import EMBEDDED_PARTITIONS, MAX_MESSAGE_BYTES, TOPICS, Topic
+
+BATCH_OVERHEAD_BYTES = 64 * 1024
+"""A broker measures whole batches, a client single records: its limit lies this much higher than ours."""
+POLL_MS = 500
+LAG_TIMEOUT_S = 30
+
+
+class ClientConfig(TypedDict):
+    """What every client of the broker is told; credentials and TLS belong here and nowhere else."""
+
+    bootstrap_servers: list[str]
+    reconnect_backoff_max_ms: int
+
+
+class TopicSpec(TypedDict):
+    """A topic as the admin client wants it."""
+
+    num_partitions: int
+    replication_factor: int
+    configs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A message as it lies on a topic. `timestamp` is in milliseconds since 1970, as the broker has it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def client_config(settings: Settings) -> ClientConfig:
+    """How to reach the broker in use."""
+    return {
+        "bootstrap_servers": settings.bootstrap.split(","),
+        "reconnect_backoff_max_ms": 1_000,  # the default of 30 s would sleep through a broker's quick restart
+    }
+
+
+def make_producer(settings: Settings, client_id: str) -> KafkaProducer:
+    """A producer whose messages every in-sync replica has when they are acknowledged. Raises `Transient` if no broker
+    answers within 30 s."""
+    try:
+        return KafkaProducer(
+            **client_config(settings),
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=True,  # said aloud: without it, a contradicting option would switch it off silently
+            delivery_timeout_ms=60_000,
+            request_timeout_ms=20_000,
+            max_block_ms=30_000,
+            linger_ms=5,
+            compression_type="gzip",
+            max_request_size=MAX_MESSAGE_BYTES,
+            allow_auto_create_topics=False,
+        )
+    except KafkaError as error:
+        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
+
+
+def send_acked(producer: KafkaProducer, pairs: Sequence[tuple[Topic, Message]], timeout_s: float = 60) -> None:
+    """Send and wait until all are acknowledged.
+
+    Raises `Transient` if any is not (some of the others may be: send all again, ids make repeats harmless), `Invalid`
+    if a message is larger than a topic takes.
+    """
+    deadline = time.monotonic() + timeout_s
+    try:
+        futures = [
+            producer.send(topic.name, key=message.key, value=message.value, headers=list(message.headers))
+            for topic, message in pairs
+        ]
+        for future in futures:  # flush() is no proof: it does not raise what happened to a record
+            future.get(timeout=max(0.0, deadline - time.monotonic()))
+    except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
+        raise Invalid(f"a message is larger than the broker takes ({MAX_MESSAGE_BYTES} bytes): {error}") from error
+    except KafkaError as error:
+        raise Transient(f"not acknowledged by Kafka: {type(error).__name__}: {error}") from error
+
+
+def topic_specs(*, embedded: bool) -> dict[str, TopicSpec]:
+    """Every topic of the registry and its dead letters. A cluster decides its own replication factor (-1)."""
+    specs: dict[str, TopicSpec] = {}
+    for topic in TOPICS:
+        partitions = min(topic.partitions, EMBEDDED_PARTITIONS) if embedded else topic.partitions
+        specs[topic.name] = _spec(partitions, topic.retention_ms, compacted=topic.compacted)
+        specs[topic.dead_letters] = _spec(1 if embedded else partitions, topic.retention_ms, compacted=False)
+    return specs
+
+
+def _spec(partitions: int, retention_ms: int, *, compacted: bool) -> TopicSpec:
+    configs = {
+        "cleanup.policy": "compact" if compacted else "delete",
+        "retention.ms": str(retention_ms),
+        "max.message.bytes": str(MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES),
+    }
+    return {"num_partitions": partitions, "replication_factor": -1, "configs": configs}
+
+
+def create_topics(settings: Settings, timeout_s: float = 120) -> None:
+    """Create the topics that are missing; harmless to repeat and to call from several processes at once.
+
+    Waits for the broker, then for the topics' leaders; raises `Transient` after `timeout_s`. Topics that exist are
+    left as they are, whatever their settings: on a cluster they are somebody's decision.
+    """
+    deadline = time.monotonic() + timeout_s
+    specs = topic_specs(embedded=not settings.kafka_bootstrap)
+    admin = _admin(settings, timeout_s)
+    try:
+        while True:
+            try:
+                present = set(admin.list_topics())
+                _create(admin, {name: spec for name, spec in specs.items() if name not in present})
+                admin.wait_for_topics(list(specs), timeout_ms=1000 * max(1.0, deadline - time.monotonic()))
+                return
+            except KafkaError as error:
+                if time.monotonic() > deadline:
+                    raise Transient(f"cannot create the topics at {settings.bootstrap}: {error}") from error
+                time.sleep(0.5)  # the broker answers before its controller does: the next round finds out what is left
+    finally:
+        admin.close()
+
+
+def _create(admin: KafkaAdminClient, missing: dict[str, TopicSpec]) -> None:
+    if not missing:
+        return
+    with suppress(TopicAlreadyExistsError):  # another process was faster with one; each is created on its own
+        admin.create_topics(missing)
+
+
+def wait_until_ready(settings: Settings, timeout_s: float = 60) -> None:
+    """Return once the broker answers questions about its topics; raises `Transient` after `timeout_s`."""
+    admin = _admin(settings, timeout_s)
+    try:
+        admin.list_topics()
+    except KafkaError as error:
+        raise Transient(f"the Kafka broker at {settings.bootstrap} does not answer: {error}") from error
+    finally:
+        admin.close()
+
+
+def read_whole(settings: Settings, topic_name: str) -> Iterator[Record]:
+    """Every message of a topic, from its beginning to its end as it stood when reading began; joins no group.
+
+    Order holds within a partition. Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
+    """
+    try:
+        consumer = KafkaConsumer(
+            **client_config(settings),
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            max_partition_fetch_bytes=MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES,
+        )
+    except KafkaError as error:
+        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
+    try:
+        yield from _until_end(consumer, topic_name)
+    except KafkaError as error:
+        raise Transient(f"cannot read {topic_name!r}: {error}") from error
+    finally:
+        consumer.close()
+
+
+def _until_end(consumer: KafkaConsumer, topic_name: str) -> Iterator[Record]:
+    partitions = [
+        TopicPartition(topic_name, number) for number in sorted(consumer.partitions_for_topic(topic_name) or ())
+    ]
+    if not partitions:
+        return
+    consumer.assign(partitions)
+    consumer.seek_to_beginning(*partitions)
+    ends = consumer.end_offsets(partitions)
+    while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+            for record in records:
+                if record.offset < ends[partition]:
+                    yield Record(
+                        topic=record.topic,
+                        partition=record.partition,
+                        offset=record.offset,
+                        timestamp=record.timestamp,
+                        key=record.key,
+                        value=record.value,
+                        headers=tuple(record.headers),
+                    )
+
+
+def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
+    """How many messages of the topics the group has not committed yet; all of them for a group that never did.
+
+    Raises `Transient` if the broker does not answer or a topic is not there.
+    """
+    admin = _admin(settings, LAG_TIMEOUT_S)
+    deadline = time.monotonic() + LAG_TIMEOUT_S
+    try:
+        while True:
+            try:
+                return _lag(admin, group, [topic.name for topic in topics])
+            except RetriableError as error:  # a broker that has just started looks for its coordinator first
+                if time.monotonic() > deadline:
+                    raise Transient(f"cannot measure the lag of {group!r}: {error}") from error
+                time.sleep(0.2)
+    except KafkaError as error:
+        raise Transient(f"cannot measure the lag of {group!r}: {error}") from error
+    finally:
+        admin.close()
+
+
+def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
+    partitions = [
+        TopicPartition(topic["name"], part["partition_index"])
+        for topic in admin.describe_topics(list(names))
+        for part in topic["partitions"]
+    ]
+    firsts = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
+    ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+    committed = admin.list_group_offsets({group: partitions})[group]
+    total = 0
+    for partition in partitions:
+        position = committed.get(partition)
+        # -1 is Kafka's word for "never committed"; retention may have moved the beginning past a commit
+        start = max(position.offset if position else -1, firsts[partition].offset)
+        total += max(0, ends[partition].offset - start)
+    return total
+
+
+def _admin(settings: Settings, timeout_s: float) -> KafkaAdminClient:
+    try:
+        return KafkaAdminClient(
+            **client_config(settings), client_id="copydesk-admin", bootstrap_timeout_ms=int(timeout_s * 1000)
+        )
+    except KafkaError as error:
+        raise Transient(f"no Kafka broker answers at {settings.bootstrap} within {timeout_s:.0f} s") from error
