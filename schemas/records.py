@@ -288,15 +288,15 @@ class FeedItemRow(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class FingerprintRow(SQLModel, table=True):
-    """A near-duplicate fingerprint of each article, to recognise the same story on another site."""
+class StoryFeatureRow(SQLModel, table=True):
+    """What identifies each article's story, to recognise it on another site."""
 
-    __tablename__ = "story_fingerprints"
+    __tablename__ = "story_features"
 
     article_id: UUID = Field(primary_key=True)
     story_id: UUID = Field(index=True)
-    simhash: str = Field(index=True)
-    """64 bits as 16 hex digits."""
+    features: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
+    """Names, numbers and words of the article with their weight: 1 + ln(how often)."""
     seen_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 

@@ -165,17 +165,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_scores_decision'), ['decision'], unique=False)
         batch_op.create_index(batch_op.f('ix_scores_scored_at'), ['scored_at'], unique=False)
 
-    op.create_table('story_fingerprints',
+    op.create_table('story_features',
         sa.Column('article_id', sa.Uuid(), nullable=False),
         sa.Column('story_id', sa.Uuid(), nullable=False),
-        sa.Column('simhash', sa.String(), nullable=False),
+        sa.Column('features', sa.JSON(), nullable=False),
         sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint('article_id')
     )
-    with op.batch_alter_table('story_fingerprints', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_story_fingerprints_seen_at'), ['seen_at'], unique=False)
-        batch_op.create_index(batch_op.f('ix_story_fingerprints_simhash'), ['simhash'], unique=False)
-        batch_op.create_index(batch_op.f('ix_story_fingerprints_story_id'), ['story_id'], unique=False)
+    with op.batch_alter_table('story_features', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_story_features_seen_at'), ['seen_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_story_features_story_id'), ['story_id'], unique=False)
 
     op.create_table('titles',
         sa.Column('title_id', sa.Uuid(), nullable=False),
@@ -271,12 +270,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_titles_article_id'))
 
     op.drop_table('titles')
-    with op.batch_alter_table('story_fingerprints', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_story_fingerprints_story_id'))
-        batch_op.drop_index(batch_op.f('ix_story_fingerprints_simhash'))
-        batch_op.drop_index(batch_op.f('ix_story_fingerprints_seen_at'))
+    with op.batch_alter_table('story_features', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_story_features_story_id'))
+        batch_op.drop_index(batch_op.f('ix_story_features_seen_at'))
 
-    op.drop_table('story_fingerprints')
+    op.drop_table('story_features')
     with op.batch_alter_table('scores', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_scores_scored_at'))
         batch_op.drop_index(batch_op.f('ix_scores_decision'))
