@@ -14,15 +14,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from infra.model_server.batcher import Batcher, QueueFull
+from infra.model_server.batcher import Batcher, Completion, Prompt, QueueFull
 from infra.model_server.engine import (
     BASE,
     AdapterBroken,
     AdapterLoaded,
     AdapterMissing,
-    Completion,
     Engine,
-    Prompt,
 )
 from infra.model_server.protocol import (
     ChatMessage,

@@ -13,9 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
-from typing import Protocol
-
-from infra.model_server.engine import Completion, Prompt
+from typing import Literal, Protocol
 
 MAX_BATCH = 16
 MAX_WAIT_S = 0.015
@@ -23,6 +21,26 @@ MAX_WAIT_S = 0.015
 MAX_QUEUE = 256
 LOOK_AHEAD = 64
 """Among so many waiting requests companions are looked for."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One row of a batch. `token_ids` is a whole prompt by the model's chat template; temperature 0 is greedy."""
+
+    token_ids: tuple[int, ...]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """`output_tokens` counts the end mark, if the model set one."""
+
+    text: str
+    output_tokens: int
+    finish_reason: Literal["stop", "length"]
 
 
 class QueueFull(Exception):

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from infra.model_server.batcher import Completion, Prompt
 
 BASE = "base"
 """The name under which the base model is served."""
@@ -37,26 +37,6 @@ class AdapterBroken(Exception):
 
 class AdapterLoaded(Exception):
     """The name is already in use."""
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """One row of a batch. `token_ids` is a whole prompt by the model's chat template; temperature 0 is greedy."""
-
-    token_ids: tuple[int, ...]
-    max_tokens: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int | None = None
-
-
-@dataclass(frozen=True)
-class Completion:
-    """`output_tokens` counts the end mark, if the model set one."""
-
-    text: str
-    output_tokens: int
-    finish_reason: Literal["stop", "length"]
 
 
 class Engine:
