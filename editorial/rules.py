@@ -1,0 +1,127 @@
+"""The house rules: each a pure function of title and article that answers with a reason for the curator, or nothing.
+
+Rules about words know English only; for an article in another language they keep silent rather than guess. They are
+made for few false alarms: a rule that cries wolf at good titles costs more of a curator's time than it saves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grapheme
+
+from editorial import acronyms, figures, genres, names
+from schemas.events import Violation
+
+MAX_LENGTH = 60
+"""Graphemes: what a reader counts as characters."""
+
+_MARKS = re.compile(r"[\"“”„‟«»‹›「」『』＂]|(?<!\w)['‘‚‛](?=\w)[^'’]*\w['’](?!\w)")
+_LEAKAGE = re.compile(
+    r"^\W*(?:title|headline|answer|article|summary|output)\s*:|"
+    r"^\W*(?:here(?:'s| is| are)|this is)\s+(?:an?|the|your|one|some|my)\s+(?:\w+\s+){0,3}(?:titles?|headlines?)\b|"
+    r"^\W*(?:sure|certainly|of course)\s*[,!.:]|\bas an ai (?:language )?model\b|"
+    r"^\W*(?:i can(?:no|')?t|i'm sorry|sorry, )|"
+    r"<\|?/?\w+\|?>|\[/?INST\]|```|^#{1,6}\s|\bat most \d+ characters\b|\bhouse rules:",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One house rule. `find` gets title and article and gives the reason why it is broken, or an empty string."""
+
+    find: Callable[[str, str], str]
+    english_only: bool = False
+    of_empty_titles: bool = False
+
+
+def check(title: str, article_text: str, language: str = "en") -> tuple[Violation, ...]:
+    """Every rule that the title breaks, in the order of `RULES`. An empty title breaks the rule `empty` and no other.
+
+    `language` is a tag such as `en` or `en-GB`; an empty one counts as English.
+    """
+    english = (language or "en").lower().split("-")[0] == "en"
+    empty = not title.strip()
+    found = (
+        Violation(rule=name, reason=reason)
+        for name, rule in RULES.items()
+        if rule.of_empty_titles == empty
+        if english or not rule.english_only
+        if (reason := rule.find(title, article_text))
+    )
+    return tuple(found)
+
+
+def _empty(title: str, article: str) -> str:
+    return "The title is empty."
+
+
+def _too_long(title: str, article: str) -> str:
+    length = grapheme.length(title)
+    return f"It has {length} characters; {MAX_LENGTH} are allowed." if length > MAX_LENGTH else ""
+
+
+def _quotation_marks(title: str, article: str) -> str:
+    return "It has quotation marks." if _MARKS.search(title) else ""
+
+
+def _prompt_leakage(title: str, article: str) -> str:
+    found = _LEAKAGE.search(title)
+    return f"“{found[0].strip()}” belongs to the conversation with the model." if found else ""
+
+
+def _several_lines(title: str, article: str) -> str:
+    return "It has more than one line." if len(title.strip().splitlines()) > 1 else ""
+
+
+def _acronym(title: str, article: str) -> str:
+    return _listed("Unexplained short form", acronyms.unexplained_acronyms(title, article))
+
+
+def _jargon(title: str, article: str) -> str:
+    return _listed("Specialist word", acronyms.jargon(title))
+
+
+def _number(title: str, article: str) -> str:
+    return _listed("Number that the article does not have", figures.foreign_figures(title, article))
+
+
+def _name(title: str, article: str) -> str:
+    return _listed("Name that the article does not have", names.foreign_names(title, article))
+
+
+def _compilation(title: str, article: str) -> str:
+    if genres.is_compilation(article) and not genres.titled_as_compilation(title):
+        return "The article is a list of several things; the title does not say so."
+    return ""
+
+
+def _dataset(title: str, article: str) -> str:
+    if not genres.is_dataset_release(article):
+        return ""
+    if not genres.names_dataset(title):
+        return "The article presents a dataset; the title does not say so."
+    return "" if genres.says_purpose(title) else "The title does not say what the dataset is good for."
+
+
+def _listed(what: str, found: list[str]) -> str:
+    return f"{what}: {', '.join(found)}." if found else ""
+
+
+RULES: dict[str, Rule] = {
+    "empty": Rule(_empty, of_empty_titles=True),
+    "too_long": Rule(_too_long),
+    "quotation_marks": Rule(_quotation_marks),
+    "prompt_leakage": Rule(_prompt_leakage),
+    "several_lines": Rule(_several_lines),
+    "acronym": Rule(_acronym, english_only=True),
+    "jargon": Rule(_jargon, english_only=True),
+    "number_not_in_article": Rule(_number),
+    "name_not_in_article": Rule(_name, english_only=True),
+    "compilation": Rule(_compilation, english_only=True),
+    "dataset": Rule(_dataset, english_only=True),
+}
+"""Every rule by its name, in the order in which a curator reads them."""
