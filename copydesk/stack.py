@@ -25,7 +25,7 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
     if not settings.model_server_url:
         commands.append(("model-server", ["model-server"]))
     commands += [(name, ["worker", name]) for name in WORKERS]
-    environment = environment_of(settings)
+    environment = settings.environment()
     return [
         Process(
             name=name,
@@ -35,15 +35,3 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
         )
         for position, (name, arguments) in enumerate(commands)
     ]
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """These settings as environment variables, so that every process reads the same ones."""
-    values: dict[str, str] = {}
-    for name in Settings.model_fields:
-        value = getattr(settings, name)
-        if value != Settings.model_fields[name].get_default(call_default_factory=True):
-            text = value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-            values[f"COPYDESK_{name.upper()}"] = text
-    values["COPYDESK_HOME"] = str(settings.home.resolve())
-    return values

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         default=5, ge=1, description="Tries of a message with transient trouble before it is a dead letter."
     )
+    handler_timeout_s: float = Field(default=90.0, gt=0, description="Seconds one try of a message may take.")
 
     # stores
     database_url: str = Field(default="", description="SQLAlchemy address; empty: SQLite in the data folder.")
@@ -116,6 +117,17 @@ class Settings(BaseSettings):
     def artefacts(self) -> Path:
         """Folder of trained adapters, one folder per version."""
         return self.home / "models"
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, so that a child process reads the same ones."""
+        values: dict[str, str] = {}
+        for name, field in Settings.model_fields.items():
+            value = getattr(self, name)
+            if value != field.get_default(call_default_factory=True):
+                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+                values[f"COPYDESK_{name.upper()}"] = text
+        values["COPYDESK_HOME"] = str(self.home.resolve())
+        return values
 
 
 @lru_cache(maxsize=1)

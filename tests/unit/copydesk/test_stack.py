@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from copydesk.main import WorkerName
-from copydesk.stack import WORKERS, environment_of, processes
+from copydesk.stack import WORKERS, processes
 from infra.settings import Settings
 
 
@@ -32,7 +32,7 @@ def test_every_worker_of_the_command_line_is_in_the_stack() -> None:
 def test_children_read_the_settings_that_their_parent_has(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, min_poll_s=2.0, retrain_enabled=False)
 
-    environment = environment_of(settings)
+    environment = settings.environment()
 
     assert environment["COPYDESK_HOME"] == str(tmp_path)
     assert environment["COPYDESK_MIN_POLL_S"] == "2.0"
