@@ -217,7 +217,7 @@ class TrainingRunRow(SQLModel, table=True):
 
     run_id: UUID = Field(primary_key=True)
     state: str = Field(index=True)
-    """`running`, `promoted`, `refused` by the gate, or `failed`."""
+    """`running`, `promoted`, `refused` by the gate, `failed`, or `interrupted`: stopped or killed, starts again by itself."""
     model_version: str
     parent: str | None
     corrections_used: int
@@ -239,7 +239,7 @@ class TrainingExampleRow(SQLModel, table=True):
     correction_id: UUID = Field(primary_key=True)
     article_id: UUID = Field(index=True)
     split: str
-    """`train` or `holdout`."""
+    """`train`, `holdout`, or why it was left out of both."""
 
 
 # --- the press; owner: scraper --------------------------------------------------------------------------------------
