@@ -3,6 +3,7 @@
 Exception
 ├── Invalid      the input can never succeed: no retry, dead letter now
 ├── Transient    the world is in the way: retry with back-off, then dead letter
+│   └── Unavailable   a part we need is down or full: wait for it, however long, and bury nothing
 └── anything else: a defect. The worker stops loudly with nothing acknowledged.
 """
 
@@ -15,3 +16,7 @@ class Invalid(Exception):
 
 class Transient(Exception):
     """Something outside is down, slow or full; the same input may succeed later."""
+
+
+class Unavailable(Transient):
+    """A part that every message needs (model server, database, broker) is down or full: no message is to blame."""

@@ -1,0 +1,377 @@
+"""The streams: the only module that knows Faust. At-least-once on top of a framework that by itself is less than that.
+
+What Faust 0.15 does, and what is done about it here:
+
+- it acknowledges in `finally`, so an exception loses the message     → `noack()`; acknowledged after the last send
+- it commits past a message that is still in hand                     → `SafeConsumer._new_offset`: the commit floor
+- `await topic.send()` only buffers, and a failed flush is swallowed  → a second await for the broker's word
+- an undecodable value is acknowledged before anybody sees it         → raw bytes in, decoded in the window
+- its driver never asks aiokafka for errors: a consumer dies silently → `SafeThread`, and a watchdog
+- it leaves the group when idle or full (`max_poll_interval`)         → set to a year
+- on a rebalance it drops acknowledgements before it commits them     → `SafeConsumer.on_partitions_revoked`
+
+Anything unexpected ends the process with status 70 and nothing acknowledged: a supervisor starts it again, and what was
+in hand comes again. Private names of Faust are used; `tests/stream/test_faust_contract.py` holds them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn, cast
+from weakref import WeakSet
+
+import faust
+import faust.transport.drivers.aiokafka as driver
+from faust.types import TP, Message
+
+from infra.kafka import create_topics, lag
+from infra.settings import Settings
+from schemas.envelope import encode
+from schemas.errors import Invalid, Transient
+from schemas.events import Event
+from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from workers import watchdog
+from workers.compacted import watch_compacted
+from workers.dead_letters import Delivery, RawHeaders
+from workers.membership import claim_slot, instance_id
+from workers.window import Handler, Lane, Outlet, PutBack, Window
+
+__all__ = ["Handler", "Lane", "Outlet", "run", "watch_compacted"]
+
+EX_SOFTWARE = 70
+SEND_TIMEOUT_S = 60.0
+REBALANCE_TIMEOUT_S = 60.0
+DRAIN_S = 20.0
+"""Longest wait for handlers at work when partitions move or the worker stops; must lie below the rebalance timeout."""
+STOP_S = 30.0
+"""A stop that takes longer (the broker is away, a handler hangs) is cut short; what was in hand comes again."""
+DEAD_LETTER_ROOM = 32 * 1024
+"""What the headers of a dead letter may add to a message that was already as large as allowed."""
+A_YEAR_S = 31_536_000.0
+log = logging.getLogger(__name__)
+
+
+class SafeThread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread, listening to what the group coordinator has to say."""
+
+    logger = driver.logger
+
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        # aiokafka parks its coordination task until somebody collects the error; unasked, the consumer is dead for good
+        consumer._coordinator.check_errors()
+        return await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+
+
+class SafeConsumer(driver.Consumer):
+    """Never commits past a message in hand, and never counts an acknowledgement from before a rebalance."""
+
+    logger = driver.logger
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stale: WeakSet[Message] = WeakSet()
+
+    def _new_consumer_thread(self) -> SafeThread:
+        return SafeThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        in_hand = [message.offset for message in list(self._unacked_messages) if message.tp == tp and not message.acked]
+        if not in_hand:
+            return super()._new_offset(tp)
+        acked, floor = self._acked[tp], min(in_hand)
+        held = [offset for offset in acked if offset >= floor]
+        acked[:] = [offset for offset in acked if offset < floor]
+        try:
+            return super()._new_offset(tp)
+        finally:
+            acked.extend(held)
+
+    def ack(self, message: Message) -> bool:
+        if message in self._stale:  # it will come again, to us or to somebody else
+            message.acked = True
+            return False
+        return super().ack(message)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        # Faust forgets the acknowledgements of these partitions first and commits then: let handlers finish and commit
+        # while they still count
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        await self.wait_empty()
+        self._stale.update(self._unacked_messages)
+        self._unacked_messages.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def wait_empty(self) -> None:
+        # Faust waits for every message without end; one that waits for a model server that is down would hold up the
+        # whole group. What is not finished in time keeps the commit floor down and comes again.
+        if not await cast(SafeTransport, self.transport).window.calm(DRAIN_S):
+            log.warning("handlers are still at work after %g s; their messages will come again", DRAIN_S)
+        await self.commit_and_end_transactions()
+
+
+class SafeProducer(driver.Producer):
+    """Idempotent and acknowledged by all in-sync replicas; Faust is idempotent only under its own exactly-once."""
+
+    logger = driver.logger
+
+    def _settings_extra(self) -> dict[str, Any]:
+        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+
+class SafeTransport(driver.Transport):
+    """Faust's Kafka driver with the three classes above in place of its own."""
+
+    Consumer = SafeConsumer
+    Producer = SafeProducer
+    window: Window
+
+
+class Streams:
+    """Sends on behalf of handlers (`workers.window.Sender`)."""
+
+    def __init__(self, app: faust.App, name: str) -> None:
+        self.app = app
+        self.name = name
+
+    def outlet(self, traceparent: str) -> Outlet:
+        return _TracedOutlet(self, traceparent)
+
+    async def send_raw(self, topic_name: str, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
+        producer = await self.app.maybe_start_producer()
+        # one await is only the client's buffer; the second is the broker's word, or its exception
+        acknowledged = await producer.send(topic_name, key, value, None, None, list(headers))
+        await asyncio.wait_for(acknowledged, SEND_TIMEOUT_S)
+
+
+class _TracedOutlet:
+    def __init__(self, streams: Streams, traceparent: str) -> None:
+        self._streams = streams
+        self._traceparent = traceparent
+
+    async def send(self, topic: Topic, event: Event) -> None:
+        message = encode(event, source=self._streams.name, time=datetime.now(UTC), traceparent=self._traceparent)
+        if len(message.value) > MAX_MESSAGE_BYTES:
+            raise Invalid(f"a {event.type_name} of {len(message.value)} bytes is larger than {topic.name} takes")
+        await self._streams.send_raw(topic.name, message.key, message.value, message.headers)
+
+
+def build_app(name: str, settings: Settings, window: Window, instance: str) -> faust.App:
+    """A Faust application with everything unsafe replaced or switched off. Connects to nothing yet."""
+    app = faust.App(
+        window.group,
+        broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
+        key_serializer="raw",
+        value_serializer="raw",
+        store="memory://",
+        datadir=str(settings.home / "run" / f"faust-{name}"),
+        web_enabled=False,
+        processing_guarantee="at_least_once",  # exactly_once is broken upstream; ids are deterministic instead
+        stream_buffer_maxsize=max(64, 2 * window.size),
+        broker_commit_interval=1.0,
+        broker_commit_every=100,
+        broker_max_poll_interval=A_YEAR_S,  # else a full or idle worker leaves the group and never returns
+        broker_session_timeout=30.0,
+        broker_rebalance_timeout=REBALANCE_TIMEOUT_S,
+        broker_request_timeout=REBALANCE_TIMEOUT_S + 30.0,  # joining a group waits for the slowest member
+        producer_acks=-1,
+        producer_request_timeout=SEND_TIMEOUT_S,
+        producer_max_request_size=MAX_MESSAGE_BYTES + DEAD_LETTER_ROOM,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=instance,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,  # or Faust's own assignor takes over
+    )
+    transport = SafeTransport(app.conf.broker_consumer, app)
+    transport.window = window
+    app.transport = transport
+    app.producer_transport = SafeTransport(app.conf.broker_producer, app)
+    return app
+
+
+def add_lane(app: faust.App, lane: Lane, window: Window, streams: Streams) -> None:
+    """Read the lane's topic through the window."""
+    source = app.topic(lane.topic.name, key_serializer="raw", value_serializer="raw", value_type=bytes)
+    tasks: set[asyncio.Task[None]] = set()
+    parked: list[Any] = []  # put back when stopping: the references keep the commit floor below these messages
+
+    async def settle(stream: Any, event: Any) -> None:
+        message = event.message
+        try:
+            await window.process(lane, _delivery(message), streams)
+            await stream.ack(event)
+        except PutBack:
+            parked.append(message)
+        except asyncio.CancelledError:
+            if not app.should_stop:
+                _die(f"the handler of {lane.topic.name} was cancelled from inside")
+            raise
+        except Exception:  # the only place where everything is caught: loud, and with nothing acknowledged
+            _die(
+                f"a message of {lane.topic.name} met a defect at partition {message.partition} offset {message.offset}"
+            )
+        finally:
+            window.gate.release()
+
+    async def read(stream: Any) -> None:
+        try:
+            async for event in stream.noack().events():
+                await window.gate.acquire()
+                task = asyncio.create_task(settle(stream, event))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+        except Exception:  # Faust would restart the agent and go on behind the message that was lost
+            _die(f"reading {lane.topic.name} failed")
+
+    app.agent(source, name=f"{window.group}.{lane.topic.name}", concurrency=1)(read)
+
+
+def run(
+    name: str,
+    settings: Settings,
+    lanes: Sequence[Lane],
+    *,
+    on_start: Callable[[], Awaitable[None]] | None = None,
+    on_stop: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Be the worker `name` until SIGTERM or SIGINT, then return: what handlers hold is finished, the rest comes again.
+
+    Waits for the broker as long as it takes. `on_start` runs in the same event loop before the first message,
+    `on_stop` after the last. The consumer group is `copydesk.<name>`. Ends the process with status 70 at a defect and
+    71 when it has stalled.
+    """
+    for chatty in ("faust", "mode", "aiokafka", "kafka"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    asyncio.run(_work(name, settings, lanes, on_start, on_stop))
+
+
+async def _work(
+    name: str,
+    settings: Settings,
+    lanes: Sequence[Lane],
+    on_start: Callable[[], Awaitable[None]] | None,
+    on_stop: Callable[[], Awaitable[None]] | None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    window = Window(
+        group=f"copydesk.{name}",
+        size=settings.window,
+        max_attempts=settings.max_attempts,
+        try_limit_s=settings.handler_timeout_s,
+    )
+    slot = claim_slot(settings.home, name)
+    app = build_app(name, settings, window, instance_id(name, settings.home, slot.number))
+    for lane in lanes:
+        add_lane(app, lane, window, Streams(app, name))
+    await _unless(stop, _broker_ready(settings))
+    if on_start is not None:
+        await _unless(stop, on_start())
+    await _unless(stop, app.start())
+    _watch(app, window, settings, lanes)
+    log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
+    await asyncio.wait(
+        {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(app.wait_until_stopped())},
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    if not stop.is_set():
+        _die(f"Faust stopped by itself: {app.crash_reason!r}")
+    log.info("%s stops", name)
+    loop.call_later(STOP_S, _leave, "stopping took too long")
+    window.close()
+    await app.stop()
+    if on_stop is not None:
+        await on_stop()
+    slot.file.close()
+
+
+async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> None:
+    """Finish the work, or leave the process if the stop comes first: nothing has been acknowledged yet."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            _leave("stopped before the first message")
+        await task
+    except Exception:
+        _die("the worker cannot start")
+    finally:
+        stopped.cancel()
+
+
+async def _broker_ready(settings: Settings) -> None:
+    while True:
+        try:
+            return await asyncio.to_thread(create_topics, settings)
+        except Transient as error:
+            log.warning("waiting for the broker at %s: %s", settings.bootstrap, error)
+            await asyncio.sleep(1.0)
+
+
+def _watch(app: faust.App, window: Window, settings: Settings, lanes: Sequence[Lane]) -> None:
+    loop = asyncio.get_running_loop()
+    ran = time.monotonic()
+
+    def tick() -> None:
+        nonlocal ran
+        ran = time.monotonic()
+        loop.call_later(1.0, tick)
+
+    def vitals() -> watchdog.Vitals:
+        tries = dict(window.at_work)
+        consumer = cast(SafeConsumer, app.consumer)
+        member = consumer._thread._consumer
+        return watchdog.Vitals(
+            now=time.monotonic(),
+            loop_ran=ran,
+            oldest_try=min(tries.values(), default=None),
+            in_hand=window.in_hand,
+            resting=max(0, window.in_hand - len(tries)),
+            done=window.done,
+            committed=sum(offset or 0 for offset in list(consumer._committed_offset.values())),
+            joined=member is not None and member._coordinator.generation > 0,
+        )
+
+    tick()
+    topics = [lane.topic for lane in lanes]
+    limits = watchdog.Limits(try_s=settings.handler_timeout_s)
+    watchdog.start(vitals, lambda: lag(settings, window.group, topics), limits)
+
+
+def _delivery(message: Any) -> Delivery:
+    return Delivery(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=int((message.timestamp or 0) * 1000),
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )
+
+
+def _die(why: str) -> NoReturn:
+    log.critical("%s; ending with nothing acknowledged", why, exc_info=True)
+    logging.shutdown()
+    os._exit(EX_SOFTWARE)
+
+
+def _leave(why: str) -> NoReturn:
+    log.info("%s; what was in hand comes again", why)
+    logging.shutdown()
+    os._exit(0)
