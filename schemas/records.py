@@ -217,7 +217,7 @@ class TrainingRunRow(SQLModel, table=True):
 
     run_id: UUID = Field(primary_key=True)
     state: str = Field(index=True)
-    """`running`, `promoted`, `refused` by the gate, `failed`, or `interrupted`: stopped or killed, starts again by itself."""
+    """`running`, `promoted`, `refused` by the gate, `failed`, or `interrupted`: stopped or killed, to start again."""
     model_version: str
     parent: str | None
     corrections_used: int
