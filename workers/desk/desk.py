@@ -1,0 +1,131 @@
+"""The desk itself: what a curator sees and does, for the pages and the HTTP API alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlmodel import Session, col, select
+
+from editorial import rules
+from schemas.envelope import Message, encode
+from schemas.errors import Invalid, Transient
+from schemas.events import Correction, Verdict, Violation
+from schemas.records import CorrectionRow, ScoreRow
+from schemas.topics import CORRECTIONS, PUBLISHED, Topic
+from workers.desk import queue, verdicts
+from workers.desk.memory import Memory
+from workers.desk.queue import Progress, QueueItem, TitleOnDesk
+from workers.desk.verdicts import Standing, Submission
+
+Send = Callable[[Sequence[tuple[Topic, Message]]], None]
+"""Returns once the broker has acknowledged every message; raises `Transient` otherwise."""
+
+
+class Unknown(Invalid):
+    """No such title or article."""
+
+
+class Desk:
+    """Thread-safe. Raises `Transient` when the database or the broker does not answer."""
+
+    def __init__(self, engine: Engine, send: Send, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._send = send
+        self._now = now
+        self._memory = Memory()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for queries; rows stay readable after it ends."""
+        try:
+            with Session(self._engine, expire_on_commit=False) as session:
+                yield session
+        except (OperationalError, InterfaceError) as error:
+            raise Transient(f"the database does not answer: {error.orig}") from error
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self._now()
+
+    def waiting(self, limit: int) -> list[QueueItem]:
+        """The queue, the most worth looking at first."""
+        with self.reading() as session:
+            return queue.waiting(session, limit, self._unseen(session))
+
+    def progress(self) -> Progress:
+        """The day so far; a day begins at midnight on the desk's clock."""
+        morning = self._now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+        with self.reading() as session:
+            return queue.progress(session, morning, self._unseen(session))
+
+    def title(self, title_id: UUID) -> TitleOnDesk:
+        """One title with its article. Raises `Unknown`."""
+        sent = self._memory.recall(title_id)  # first: what is forgotten by now, the query below finds
+        with self.reading() as session:
+            shown = queue.on_desk(session, title_id)
+        if shown is None:
+            raise Unknown(f"there is no title {title_id}")
+        if sent is None:
+            return shown
+        out = shown.is_out or sent.verdict is not Verdict.spiked
+        return shown.model_copy(update={"standing": Standing.model_validate(sent), "is_out": out})
+
+    def check(self, title_id: UUID, text: str) -> tuple[TitleOnDesk, tuple[Violation, ...]]:
+        """The title on the desk, and the house rules that `text` in its place would break. Raises `Unknown`."""
+        shown = self.title(title_id)
+        return shown, rules.check(text, shown.text, shown.language)
+
+    def judge(self, title_id: UUID, submission: Submission) -> Correction:
+        """Send a verdict; returns once both events are acknowledged. The same verdict again has the same ids.
+
+        Raises `Unknown`, `AlreadyJudged`, `Invalid` for a verdict that cannot stand, and `Transient`: then nothing can
+        be said about what was sent, and sending it again is right.
+        """
+        with self._memory.one_at_a_time(title_id):
+            shown = self.title(title_id)
+            correction = self._decide(shown, submission)
+            sent = self._memory.recall(title_id)
+            if sent is not None and sent.correction_id == correction.correction_id:
+                return sent
+            self._send(self._messages(shown, correction))
+            self._memory.remember(correction)
+            return correction
+
+    def _decide(self, shown: TitleOnDesk, submission: Submission) -> Correction:
+        correction = verdicts.correct(submission, self._score(shown.title_id), self._now())
+        verdicts.admit(correction, shown.standing, is_out=shown.is_out)
+        if shown.standing is not None:
+            if shown.standing.correction_id == correction.correction_id:  # a repeat keeps its hour
+                return correction.model_copy(update={"decided_at": shown.standing.decided_at})
+            later = max(correction.decided_at, shown.standing.decided_at + timedelta(milliseconds=1))
+            return correction.model_copy(update={"decided_at": later})
+        return correction
+
+    def _messages(self, shown: TitleOnDesk, correction: Correction) -> list[tuple[Topic, Message]]:
+        violations = rules.check(correction.title_after, shown.text, shown.language)
+        published = verdicts.publish(correction, self._score(correction.title_id), violations)
+        time = correction.decided_at
+        messages = [(CORRECTIONS, encode(correction, source="desk", time=time))]
+        if published is not None:
+            messages.append((PUBLISHED, encode(published, source="desk", time=time)))
+        return messages
+
+    def _score(self, title_id: UUID) -> ScoreRow:
+        with self.reading() as session:
+            row = session.get(ScoreRow, title_id)
+        if row is None:
+            raise Unknown(f"there is no title {title_id}")
+        return row
+
+    def _unseen(self, session: Session) -> set[UUID]:
+        """Titles with a verdict that the projection does not show yet."""
+        sent = self._memory.sent()
+        if sent:
+            query = select(CorrectionRow.correction_id).where(col(CorrectionRow.correction_id).in_(sent.values()))
+            self._memory.forget(session.exec(query))
+        return set(self._memory.sent())
