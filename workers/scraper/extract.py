@@ -15,9 +15,30 @@ from schemas.topics import MAX_TEXT_BYTES
 LEAST_TEXT = 120
 """Characters; what is shorter is a stub, a consent wall or a caption."""
 CLUTTER = ("script", "style", "noscript", "template", "svg", "iframe")
+AROUND = (
+    "cookie",
+    "consent",
+    "newsletter",
+    "related",
+    "recommended",
+    "comments",
+    "sidebar",
+    "share",
+    "paywall",
+    "gate",
+)
+HEADING = ("kicker", "dateline", "byline", "breadcrumbs", "meta")
+"""Words in the class or id of what stands around an article and over it. Trafilatura knows many; a page whose article
+is short or missing makes it take these for one, the cookie notice first of all."""
 
 _LANGUAGE = re.compile(r"^[a-z]{2,3}(?=[-_]|$)", re.I)
 _TRUE_MARKS = {"tdm-reservation": "1"}
+_SPACED = "translate(concat(' ', {0}, ' '), '-_ABCDEFGHIJKLMNOPQRSTUVWXYZ', '  abcdefghijklmnopqrstuvwxyz')"
+_PRUNED = ["//body//h1", "//body//nav", "//body//footer"] + [
+    f"//body//*[contains({_SPACED.format(attribute)}, ' {word} ')][not(self::article or self::main or .//article or .//main)]"
+    for word in (*AROUND, *HEADING)
+    for attribute in ("@class", "@id")
+]
 _ROBOTS_MARKS = frozenset({"noai", "noimageai"})
 
 
@@ -46,7 +67,9 @@ def extract(body: bytes, *, url: str, charset: str = "") -> Page:
     language = _LANGUAGE.match(_attribute(tree, "/html/@lang") or declared.get("og:locale", ""))
     # inline state and scripts can be most of a page; trafilatura would walk through all of it first
     strip_elements(tree, *CLUTTER, with_tail=False)
-    found = bare_extraction(tree, url=url, include_comments=False, include_tables=False, with_metadata=True)
+    found = bare_extraction(
+        tree, url=url, include_comments=False, include_tables=False, with_metadata=True, prune_xpath=_PRUNED
+    )
     text = "" if found is None or isinstance(found, dict) else (found.text or "").strip()
     if len(text) < LEAST_TEXT:
         raise Invalid(f"no article text on the page ({len(text)} characters)")

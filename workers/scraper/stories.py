@@ -2,7 +2,7 @@
 
 Another newsroom writes other sentences about the same people, products and figures. What two articles share counts the
 more the fewer other articles of the last days have it: two that name one little-known product are one story, two that
-name a famous company are not. A 64-bit simhash was measured first and could not tell retold stories from unrelated ones.
+name a famous company are not. A 64-bit simhash was measured first: it could not tell retold from unrelated stories.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 SAME_STORY = 0.33
-"""Cosine from which two articles are one story: about 95 % of retold ones lie above, about 1 unrelated pair in 20,000."""
+"""Cosine from which two articles are one story (tests/unit/workers/scraper/test_stories.py holds what it achieves)."""
 WINDOW = timedelta(days=7)
 READ_CHARS = 4_000
 KEPT_FEATURES = 100
