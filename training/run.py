@@ -1,0 +1,214 @@
+"""One training run as a process of its own: snapshot, fine-tuning, evaluation, gate, and a report as the last act.
+
+    python -m training.run --run-id ID --version v2-1a2b3c
+
+The settings come from the environment, as everywhere. Registering and promoting the version is the retrainer's part.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import typer
+
+from editorial import prompts
+from editorial.bertscore import Scorer
+from editorial.cut import cut
+from infra.database import make_engine
+from infra.model_server.engine import Engine
+from infra.registry import CHAMPION, ModelRegistry, base_identity, digest_folder
+from infra.settings import Settings, get_settings
+from schemas.records import ArticleRow, ModelVersionRow
+from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
+from training.dataset import Snapshot, read_tables, select_examples, select_holdout, write_snapshot
+from training.evaluate import judge_titles, metrics_of, pair_up, write_titles
+from training.finetune import TrainingLog, finetune, write_manifest
+from training.gate import judge
+from training.recipe import Recipe, load_recipe
+
+NICENESS = 5
+"""Serving goes first where both want the processor."""
+PROGRESS_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where one run works and what it begins with."""
+
+    run_id: UUID
+    version: str
+    settings: Settings
+    recipe: Recipe
+    champion: ModelVersionRow | None
+    say: Callable[[str], None]
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder: progress, log and result."""
+        return self.settings.home / "runs" / str(self.run_id)
+
+    @property
+    def artefact(self) -> Path:
+        """Where the new adapter goes."""
+        return self.settings.artefacts / self.version
+
+    def cut(self, text: str) -> str:
+        """An article as serving cuts it."""
+        return cut(text, self.settings.max_article_tokens)
+
+
+class Progress:
+    """Says in one small file how far the run is; a file, so that whoever adopts the run can read on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / PROGRESS_FILE
+        self._written = 0.0
+
+    def __call__(self, words: str) -> None:
+        print(words, flush=True)
+        now = time.monotonic()
+        if now - self._written >= PROGRESS_EVERY_S:
+            partial = self._path.with_suffix(".part")
+            partial.write_text(words)
+            partial.replace(self._path)
+            self._written = now
+
+
+def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
+    """The whole run; returns what it has also written to the run's folder."""
+    began = time.monotonic()
+    folder = settings.home / "runs" / str(run_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(settings)
+    registry = ModelRegistry(engine)
+    alias = registry.alias(CHAMPION)
+    this = Run(
+        run_id=run_id,
+        version=version,
+        settings=settings,
+        recipe=load_recipe(settings.training_config),
+        champion=registry.get(alias.version) if alias else None,
+        say=Progress(folder),
+    )
+    corrections, articles = read_tables(engine)
+    snapshot = write_snapshot(select_examples(corrections, articles), settings.home)
+    train(this, snapshot)
+    gate = evaluate(this, select_holdout(articles, this.recipe.holdout_stories))
+    result = report(this, snapshot, gate, time.monotonic() - began)
+    partial = folder / f"{RESULT_FILE}.part"
+    partial.write_text(result.model_dump_json(indent=1))
+    partial.replace(folder / RESULT_FILE)
+    return result
+
+
+def train(this: Run, snapshot: Snapshot) -> None:
+    """Fine-tune, and describe the artefact in its manifest."""
+    settings, recipe = this.settings, this.recipe
+    base_name, base_revision = base_identity(settings)
+    examples = snapshot.selection.examples
+    approved = sum(example.verdict == "approved" for example in examples)
+    what = f"training {this.version} on {len(examples) - approved} corrections and {approved} approvals"
+    this.say(f"{what}: loading the base model")
+    log: TrainingLog = finetune(
+        recipe,
+        examples,
+        base_model=settings.base_model,
+        base_revision=settings.base_revision,
+        base_name=base_name,
+        parent=Path(this.champion.artefact_uri) if this.champion else None,
+        out=this.artefact,
+        cut=this.cut,
+        threads=settings.torch_threads,
+        progress=lambda words: this.say(f"{what}: {words}"),
+    )
+    facts: dict[str, object] = {
+        "version": this.version,
+        "run_id": str(this.run_id),
+        "parent": this.champion.version if this.champion else None,
+        "base_model": base_name,
+        "base_revision": base_revision,
+        "dataset_hash": snapshot.hash,
+        "prompt_version": recipe.prompt_version,
+        "prompt_digest": prompts.digest(recipe.prompt_version),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    write_manifest(this.artefact, log, facts)
+
+
+def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
+    """Champion and challenger title the same held-out stories; the gate compares."""
+    settings = this.settings
+    engine = Engine.load(settings.base_model, settings.base_revision, settings.torch_threads)
+    contenders = [(this.version, this.artefact, this.recipe.prompt_version)]
+    if this.champion is not None:
+        champion = this.champion
+        contenders.insert(0, (champion.version, Path(champion.artefact_uri), champion.prompt_version))
+    texts = [this.cut(article.text) for article in holdout]
+    titles: list[list[str]] = []
+    for name, path, prompt_version in contenders:
+        engine.load_adapter(name, path)
+        titles.append(
+            write_titles(
+                engine,
+                name,
+                texts,
+                prompt_version=prompt_version,
+                max_title_tokens=settings.max_title_tokens,
+                progress=lambda words: this.say(f"evaluating {this.version}: {words}"),
+            )
+        )
+    scorer = Scorer(settings.scorer_model, settings.torch_threads)
+    judged = [judge_titles(scorer, list_of_one, holdout) for list_of_one in titles]
+    before = metrics_of(judged[0]) if this.champion is not None else None
+    after = metrics_of(judged[-1])
+    verdict = judge(before, after)
+    pairs = pair_up(holdout, judged[0], judged[1]) if before is not None else ()
+    return GateReport(
+        passed=verdict.passed,
+        verdict=verdict.summary,
+        reasons=verdict.reasons,
+        before=before,
+        after=after,
+        pairs=pairs,
+    )
+
+
+def report(this: Run, snapshot: Snapshot, gate: GateReport, seconds: float) -> RunResult:
+    """Everything that the registry will want to know."""
+    base_name, base_revision = base_identity(this.settings)
+    return RunResult(
+        run_id=this.run_id,
+        model_version=this.version,
+        parent=this.champion.version if this.champion else None,
+        artefact=str(this.artefact.resolve()),
+        digest=digest_folder(this.artefact),
+        base_model=base_name,
+        base_revision=base_revision,
+        dataset_hash=snapshot.hash,
+        prompt_version=this.recipe.prompt_version,
+        prompt_digest=prompts.digest(this.recipe.prompt_version),
+        config=this.recipe.model_dump(mode="json"),
+        uses=snapshot.selection.uses,
+        gate=gate,
+        seconds=seconds,
+    )
+
+
+def main(
+    run_id: str = typer.Option(..., help="Id of the run; its folder is <home>/runs/<id>."),
+    version: str = typer.Option(..., help="Name of the model version to make."),
+) -> None:
+    """Train, evaluate and judge one model version."""
+    os.nice(NICENESS)
+    result = run(UUID(run_id), version, get_settings())
+    print(result.gate.verdict, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    typer.run(main)
