@@ -125,7 +125,7 @@ class Demo:
         if swapped:
             return self.snapshot.titles_by(self.snapshot.champion) >= TITLES_AFTER_SWAP
         # the gate refused, or the training failed: that is the outcome, and it is told
-        return self.snapshot.runs_finished > runs_before and self.snapshot.run_state != "promoted"
+        return self.snapshot.runs_finished > runs_before and self.snapshot.run_state in ("refused", "failed")
 
     def _settle(self, curator: ScriptedCurator, view: LiveView) -> None:
         deadline = time.monotonic() + 120
