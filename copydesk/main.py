@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from copydesk import models, retrain
 from infra.settings import get_settings
 
 app = typer.Typer(
@@ -17,6 +18,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(models.app, name="models")
+app.add_typer(retrain.app, name="retrain")
 
 
 class WorkerName(StrEnum):

@@ -84,3 +84,5 @@ class RunResult(Report):
 RESULT_FILE = "result.json"
 PROGRESS_FILE = "progress.txt"
 LOG_FILE = "log.txt"
+MISSING_ARTICLE = "left out: its article is not in the database"
+"""The one way of leaving out that is not for ever: the article may arrive later."""

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 
 from schemas.events import Verdict
 from schemas.records import ArticleRow, CorrectionRow
-from schemas.training import Use
+from schemas.training import MISSING_ARTICLE, Use
 
 HOLDOUT_SHARE = 0.3
 """Share of all stories that is kept for evaluation."""
@@ -100,7 +100,7 @@ def select_examples(corrections: Iterable[CorrectionRow], articles: Iterable[Art
 
 def _split(row: CorrectionRow, article: ArticleRow | None, *, superseded: bool, held_out: bool) -> str:
     if article is None:
-        return "left out: its article is not in the database"
+        return MISSING_ARTICLE
     if superseded:
         return "left out: a later verdict on the article holds"
     if row.verdict == Verdict.spiked or not row.title_after.strip():

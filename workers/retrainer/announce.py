@@ -1,0 +1,63 @@
+"""Promotions become events on `adapters`; a move counts as announced only once the broker has it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from editorial import prompts
+from infra.kafka import make_producer, send_acked
+from infra.registry import CHAMPION, ModelRegistry, ensure_first_champion
+from infra.settings import Settings
+from schemas.envelope import encode
+from schemas.events import Adapter
+from schemas.records import AliasHistoryRow, ModelVersionRow
+from schemas.topics import ADAPTERS
+
+FIRST_PROMPT = "v3"
+"""The prompt that the first champion was trained with."""
+
+
+def first_champion(registry: ModelRegistry, settings: Settings) -> None:
+    """Make sure that there is a champion at all."""
+    digest = prompts.digest(FIRST_PROMPT)
+    ensure_first_champion(registry, settings, prompt_version=FIRST_PROMPT, prompt_digest=digest)
+
+
+def adapter_event(move: AliasHistoryRow, version: ModelVersionRow) -> Adapter:
+    """The event of one move of an alias."""
+    return Adapter(
+        alias=move.alias,
+        sequence=move.sequence,
+        model_version=move.version,
+        artefact_uri=version.artefact_uri,
+        digest=version.digest,
+        base_model=version.base_model,
+        base_revision=version.base_revision,
+        prompt_version=version.prompt_version,
+        prompt_digest=version.prompt_digest,
+        gate_verdict=move.gate_verdict,
+        actor=move.actor,
+        reason=move.reason,
+        previous_version=move.previous_version,
+        decided_at=move.decided_at,
+    )
+
+
+def announce(registry: ModelRegistry, settings: Settings, *, again: bool = False) -> int:
+    """Send what no broker has acknowledged yet; with `again` also the champion's last move, in case the topic is new.
+
+    Returns how many events were sent. The same move is the same event, so repeating does no harm. Raises `Transient`.
+    """
+    moves = registry.unannounced()
+    if again and (last := registry.history(CHAMPION)[-1:]) and last[0].announced:
+        moves += last
+    if not moves:
+        return 0
+    with closing(make_producer(settings, "copydesk-retrainer")) as producer:
+        for move in moves:
+            version = registry.get(move.version)
+            assert version is not None, "a foreign key holds this"
+            message = encode(adapter_event(move, version), source="retrainer", time=move.decided_at)
+            send_acked(producer, [(ADAPTERS, message)])
+            registry.mark_announced(move.alias, move.sequence)
+    return len(moves)

@@ -1,0 +1,69 @@
+"""Retrainer: reads corrections and runs from the database, starts trainings, writes `adapters`."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from datetime import UTC, datetime
+
+from infra.database import make_engine, migrate
+from infra.kafka import create_topics
+from infra.registry import ModelRegistry
+from infra.settings import Settings
+from schemas.errors import Transient
+from workers.retrainer.announce import announce, first_champion
+from workers.retrainer.ledger import Ledger
+from workers.retrainer.runner import Runner
+from workers.retrainer.trigger import decide
+
+log = logging.getLogger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Look, train, promote, announce, until SIGTERM. A training under way is interrupted and starts again later."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    engine = make_engine(settings)
+    migrate(engine)
+    registry = ModelRegistry(engine)
+    ledger = Ledger(engine, lambda: datetime.now(UTC))
+    runner = Runner(settings, ledger, registry)
+    first_champion(registry, settings)
+    _announce_at_start(registry, settings, stopping)
+    try:
+        while not stopping.wait(settings.retrain_poll_s):
+            look(settings, ledger, runner)
+            _try_announcing(registry, settings)
+    finally:
+        runner.stop()
+
+
+def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
+    """One round: end what has ended, start what is due."""
+    if ended := runner.watch():
+        log.info(ended)
+    facts = ledger.facts(settings)
+    decision = decide(facts)
+    if decision.train and runner.start(facts, actor="retrainer", why=decision.explanation):
+        log.info(decision.explanation)
+
+
+def _announce_at_start(registry: ModelRegistry, settings: Settings, stopping: threading.Event) -> None:
+    """The generators wait for a champion: nothing else matters before the broker has it."""
+    while not stopping.is_set():
+        try:
+            create_topics(settings)
+            announce(registry, settings, again=True)
+            return
+        except Transient as trouble:
+            log.warning("cannot announce the champion yet: %s", trouble)
+            stopping.wait(settings.retrain_poll_s)
+
+
+def _try_announcing(registry: ModelRegistry, settings: Settings) -> None:
+    try:
+        announce(registry, settings)
+    except Transient as trouble:  # stays unannounced in the registry; the next round tries again
+        log.warning("cannot announce a promotion yet: %s", trouble)
