@@ -75,7 +75,7 @@ async def _deliver(
     on_event: Callable[[Envelope], Awaitable[None]],
 ) -> None:
     try:
-        envelope = decode(value, [(name, raw or b"") for name, raw in headers])
+        envelope = decode(value, headers)
         if not isinstance(envelope.event, topic.event):
             raise Invalid(f"a {envelope.event.type_name} does not belong here")
     except Invalid as error:

@@ -21,7 +21,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 from weakref import WeakSet
@@ -42,7 +42,7 @@ from workers.dead_letters import Delivery, RawHeaders
 from workers.membership import claim_slot, instance_id
 from workers.window import Handler, Lane, Outlet, PutBack, Window
 
-__all__ = ["Handler", "Lane", "Outlet", "run", "watch_compacted"]
+__all__ = ["Handler", "Lane", "Outlet", "background", "run", "watch_compacted"]
 
 EX_SOFTWARE = 70
 SEND_TIMEOUT_S = 60.0
@@ -256,6 +256,19 @@ def run(
     for chatty in ("faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     asyncio.run(_work(name, settings, lanes, on_start, on_stop))
+
+
+def background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run beside the streams. An exception in it is a defect of the worker: it ends the process, not only itself."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("background work failed", exc_info=error)
+            _die("background work failed")
+
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(ended)
+    return task
 
 
 async def _work(

@@ -134,8 +134,7 @@ class Window:
             await self._rest(seconds)
 
     async def _try_once(self, lane: Lane, delivery: Delivery, sender: Sender) -> None:
-        # a header may be null in Kafka; decoding sees an empty one, the dead letter keeps the null
-        envelope = decode(delivery.value, [(name, raw or b"") for name, raw in delivery.headers])
+        envelope = decode(delivery.value, delivery.headers)
         if not isinstance(envelope.event, lane.topic.event):
             raise Invalid(f"a {envelope.event.type_name} does not belong on {delivery.topic}")
         limit = asyncio.timeout(self.try_limit_s)

@@ -1,0 +1,104 @@
+"""The generator: reads `articles`, asks the model server for a title, writes `titles`. Follows `adapters`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+
+from editorial import prompts
+from editorial.answers import clean
+from editorial.cut import cut
+from infra.settings import Settings
+from schemas.envelope import Envelope
+from schemas.errors import Invalid, Unavailable
+from schemas.events import Adapter, Article, Title
+from schemas.topics import ADAPTERS, ARTICLES, TITLES
+from workers.generator.engine import Answer, Engine, TooLong, UnknownModel
+from workers.generator.rollout import Rollout
+from workers.stream import Lane, Outlet, background, run, watch_compacted
+
+LEAST_ARTICLE_TOKENS = 32
+"""An article cut to this that still does not fit is not to blame on the article."""
+
+
+class Generator:
+    """Writes a title for one article at a time; keeps count of requests over the tries of one title."""
+
+    def __init__(self, settings: Settings, engine: Engine, rollout: Rollout) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._rollout = rollout
+        self._requests: Counter[UUID] = Counter()
+
+    async def write(self, envelope: Envelope, outlet: Outlet) -> None:
+        """Handler of `articles`. The same article under the same version and prompt is the same title, with one id."""
+        article = envelope.event
+        assert isinstance(article, Article)
+        request = article.event_id
+        try:
+            with self._rollout.lease() as adapter:
+                answer = await self._ask(adapter, article)
+                await outlet.send(TITLES, title(article, adapter, answer, self._requests[request], self._settings))
+        except Invalid:
+            self._requests.pop(request, None)
+            raise
+        self._requests.pop(request, None)
+
+    async def _ask(self, adapter: Adapter, article: Article) -> Answer:
+        room = self._settings.max_article_tokens
+        while True:
+            prompt = prompts.render(adapter.prompt_version, cut(article.text, room))
+            self._requests[article.event_id] += 1
+            try:
+                return await self._engine.complete(adapter.model_version, prompt)
+            except TooLong:  # the cut only estimates; the server knows
+                room //= 2
+                if room < LEAST_ARTICLE_TOKENS:
+                    raise
+            except UnknownModel as error:
+                await self._rollout.restore(adapter)
+                raise Unavailable(f"{adapter.model_version} is loaded again after the server forgot it") from error
+
+
+def title(article: Article, adapter: Adapter, answer: Answer, attempts: int, settings: Settings) -> Title:
+    """The event for a model's answer; an empty title is a result like any other."""
+    cost = (
+        answer.input_tokens * settings.usd_per_million_input_tokens
+        + answer.output_tokens * settings.usd_per_million_output_tokens
+    ) / 1_000_000
+    return Title(
+        title_id=Title.make_id(article.article_id, article.revision, adapter.model_version, adapter.prompt_version),
+        article=article,
+        text=clean(answer.text),
+        raw=answer.text,
+        model_version=adapter.model_version,
+        base_model=adapter.base_model,
+        adapter_digest=adapter.digest,
+        prompt_version=adapter.prompt_version,
+        shots=0,
+        attempts=attempts,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        latency_seconds=answer.seconds,
+        cost_usd=cost,
+    )
+
+
+def main(settings: Settings) -> None:
+    """Be the generator until SIGTERM."""
+    engine = Engine(settings)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def start() -> None:
+        tasks.append(background(watch_compacted(settings, ADAPTERS, rollout.announced, rollout.current)))
+        tasks.append(background(rollout.converge()))
+
+    async def stop() -> None:
+        for task in tasks:
+            task.cancel()
+        await engine.close()
+
+    rollout = Rollout(engine)
+    generator = Generator(settings, engine, rollout)
+    run("generator", settings, [Lane(ARTICLES, generator.write)], on_start=start, on_stop=stop)
