@@ -5,11 +5,14 @@ The only place where events become bytes and bytes become events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from pydantic import ValidationError
@@ -17,6 +20,9 @@ from pydantic import ValidationError
 from schemas.errors import Invalid
 from schemas.events import Event
 from schemas.topics import EVENT_TYPES
+
+_ATTRIBUTES = ("ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time")
+_JSON = re.compile(rb"application/json\s*(;|$)", re.IGNORECASE)
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -52,7 +58,7 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str = "") 
         "time": time.astimezone(UTC),
         "datacontenttype": "application/json",
     }
-    cloud_event = CloudEvent(attributes=attributes, data=event.model_dump(mode="json"))
+    cloud_event = CloudEvent(attributes=attributes, data=event.model_dump_json().encode())
     message = to_binary(cloud_event, JSONFormat())
     headers = tuple(message.headers.items())
     if traceparent:  # a plain header, not a ce_ attribute: that is where OpenTelemetry looks for it
@@ -60,40 +66,54 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str = "") 
     return Message(key=event.key.encode(), value=message.value, headers=headers)
 
 
-def decode(value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Envelope:
-    """Open an envelope. Raises `Invalid` for anything that is not an event of ours, with the reason in words."""
+def decode(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Envelope:
+    """Open an envelope. Raises `Invalid` for anything that is not an event of ours, with the reason in words.
+
+    Extension attributes and foreign headers are ignored. Of a header that stands there twice, the last one holds.
+    """
     if value is None:
         raise Invalid("the message has no value (a tombstone)")
-    by_name = dict(headers)
-    event_type = _text(by_name, "ce_type")
-    expected = EVENT_TYPES.get(event_type)
+    by_name = {name: raw for name, raw in headers if raw is not None}
+    attributes, time = _attributes(by_name)
+    expected = EVENT_TYPES.get(attributes.get_type())
     if expected is None:
-        raise Invalid(f"unknown event type {event_type!r}" if event_type else "the ce_type header is missing")
-    relevant = {name: raw for name, raw in by_name.items() if name.startswith("ce_") or name == "content-type"}
+        raise Invalid(f"unknown event type {attributes.get_type()!r}")
     try:
-        cloud_event = from_binary(KafkaMessage(headers=relevant, key=None, value=value), JSONFormat())
-    except Exception as error:  # the SDK raises what its parsers raise: JSON, dates, missing attributes
-        raise Invalid(f"not a CloudEvent: {error}") from error
-    try:
-        event = expected.model_validate(cloud_event.get_data())
+        event = expected.model_validate_json(value)
     except ValidationError as error:
-        raise Invalid(f"not a {event_type}: {_first_fault(error)}") from error
+        raise Invalid(_first_fault(error, expected.type_name)) from error
     return Envelope(
         event=event,
-        event_id=cloud_event.get_id(),
-        source=cloud_event.get_source(),
-        time=cloud_event.get_time() or datetime.fromtimestamp(0, UTC),
-        traceparent=_text(by_name, "traceparent"),
+        event_id=attributes.get_id(),
+        source=attributes.get_source(),
+        time=time,
+        traceparent=by_name.get("traceparent", b"").decode(errors="replace"),
     )
 
 
-def _text(headers: dict[str, bytes], name: str) -> str:
+def _attributes(by_name: dict[str, bytes]) -> tuple[BaseCloudEvent, datetime]:
+    """The CloudEvents attributes in the headers, and the time in UTC.
+
+    All must be there: the SDK would make up a missing id or time, another one with each delivery.
+    """
+    content_type = by_name.get("content-type", b"application/json")
+    if not _JSON.match(content_type):
+        raise Invalid(f"the content type is {content_type!r}: we read application/json with the attributes in headers")
+    missing = [name for name in _ATTRIBUTES if not by_name.get(name)]
+    if missing:
+        raise Invalid(f"not a CloudEvent: the {missing[0]} header is missing")
+    ours = {name: by_name[name] for name in _ATTRIBUTES}
     try:
-        return headers.get(name, b"").decode()
-    except UnicodeDecodeError as error:
-        raise Invalid(f"the {name} header is not UTF-8") from error
+        attributes = from_binary(KafkaMessage(headers=ours, key=None, value=b""), JSONFormat(), CloudEvent)
+        time = attributes.get_time()
+        assert time is not None  # the header is there
+        return attributes, time.astimezone(UTC)
+    except (BaseCloudEventException, ValueError, OverflowError) as error:
+        raise Invalid(f"not a CloudEvent: {error}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _first_fault(error: ValidationError, type_name: str) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"
+    if fault["type"] == "json_invalid":
+        return f"the value is not JSON: {fault['msg'].removeprefix('Invalid JSON: ')}"
+    return f"not a {type_name}: {'.'.join(str(part) for part in fault['loc']) or 'value'}: {fault['msg']}"

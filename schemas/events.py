@@ -5,18 +5,19 @@ Ids are deterministic (`uuid5`), so that the same input processed twice gives th
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Event(BaseModel):
-    """Base of all events: immutable, and deaf to fields that a newer writer added."""
+    """Base of all events: immutable, and deaf to fields that a newer writer added. Numbers are finite (NaN is no JSON)
+    and times know their zone.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     type_name: ClassVar[str]
     """CloudEvents `ce_type`; a changed meaning needs a new name with the next version number."""
@@ -46,8 +47,8 @@ class Article(Event):
     headline: str
     text: str = Field(min_length=1)
     language: str
-    published_at: datetime | None
-    fetched_at: datetime
+    published_at: AwareDatetime | None
+    fetched_at: AwareDatetime
     content_hash: str
     story_id: UUID
     training_allowed: bool
@@ -189,7 +190,7 @@ class Correction(Event):
     error_tags: tuple[str, ...]
     curator: str
     seconds_spent: float = Field(ge=0)
-    decided_at: datetime
+    decided_at: AwareDatetime
     model_version: str
     prompt_version: str
     note: str = ""
@@ -231,7 +232,7 @@ class Adapter(Event):
     actor: str
     reason: str
     previous_version: str | None
-    decided_at: datetime
+    decided_at: AwareDatetime
 
     @property
     def event_id(self) -> UUID:

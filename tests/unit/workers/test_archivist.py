@@ -227,7 +227,7 @@ def test_a_null_character_is_replaced_because_postgresql_cannot_store_it() -> No
     assert only.row.text == "before�after"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(facts=st.permutations(HISTORY), repeated=st.lists(st.sampled_from(HISTORY), max_size=6))
 def test_any_order_with_duplicates_leaves_the_same_rows(
     engine: Engine, facts: list[Fact], repeated: list[Fact]
