@@ -5,9 +5,10 @@ The stream workers read through `workers/stream.py`; this module serves everythi
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -68,10 +69,12 @@ def client_config(settings: Settings) -> ClientConfig:
     }
 
 
-def make_producer(settings: Settings, client_id: str) -> KafkaProducer:
-    """A producer whose messages every in-sync replica has when they are acknowledged. Raises `Transient` if no broker
-    answers within 30 s."""
-    try:
+def make_producer(settings: Settings, client_id: str, timeout_s: float = 30) -> KafkaProducer:
+    """A producer whose messages every in-sync replica has when they are acknowledged.
+
+    Raises `Transient` if no broker answers within `timeout_s`.
+    """
+    with _reaching(settings, timeout_s):
         return KafkaProducer(
             **client_config(settings),
             client_id=client_id,
@@ -85,8 +88,6 @@ def make_producer(settings: Settings, client_id: str) -> KafkaProducer:
             max_request_size=MAX_MESSAGE_BYTES,
             allow_auto_create_topics=False,
         )
-    except KafkaError as error:
-        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
 
 
 def send_acked(producer: KafkaProducer, pairs: Sequence[tuple[Topic, Message]], timeout_s: float = 60) -> None:
@@ -175,15 +176,13 @@ def read_whole(settings: Settings, topic_name: str) -> Iterator[Record]:
 
     Order holds within a partition. Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
     """
-    try:
+    with _reaching(settings, 30):
         consumer = KafkaConsumer(
             **client_config(settings),
             enable_auto_commit=False,
             allow_auto_create_topics=False,
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES,
         )
-    except KafkaError as error:
-        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
     try:
         yield from _until_end(consumer, topic_name)
     except KafkaError as error:
@@ -256,9 +255,31 @@ def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
 
 
 def _admin(settings: Settings, timeout_s: float) -> KafkaAdminClient:
+    with _reaching(settings, timeout_s):
+        return KafkaAdminClient(**client_config(settings), client_id="copydesk-admin")
+
+
+@contextmanager
+def _reaching(settings: Settings, timeout_s: float) -> Iterator[None]:
+    """Build a client inside: waits for a broker that accepts connections; `Transient` if none does in time.
+
+    kafka-python would wait, too, but with seconds between its tries, a log line for each and a socket left open.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not any(_accepts(address) for address in settings.bootstrap.split(",")):
+        if time.monotonic() > deadline:
+            raise Transient(f"no Kafka broker answers at {settings.bootstrap} within {timeout_s:.0f} s")
+        time.sleep(0.1)
     try:
-        return KafkaAdminClient(
-            **client_config(settings), client_id="copydesk-admin", bootstrap_timeout_ms=int(timeout_s * 1000)
-        )
+        yield
     except KafkaError as error:
-        raise Transient(f"no Kafka broker answers at {settings.bootstrap} within {timeout_s:.0f} s") from error
+        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
+
+
+def _accepts(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+            return True
+    except OSError:
+        return False
