@@ -12,13 +12,13 @@ import re
 from editorial.lexicon import SPECIALIST, WELL_KNOWN
 
 _JARGON = re.compile(
-    r"\b(zero[- ]shot|few[- ]shot|fine[- ]tun\w+|pre[- ]?train\w+|tokeni[sz]\w+|tokenomics|embeddings?|quanti[sz]ation|"
+    r"\b(zero[- ]shot|few[- ]shot|pre[- ]?train\w+|tokeni[sz]\w+|tokenomics|embeddings?|quanti[sz]ation|"
     r"backprop\w*|autoregressive|"
     r"multi[- ]?modal\w*|state[- ]space models?|mixture[- ]of[- ]experts|retrieval[- ]augmented|"
     r"self[- ]supervised|semi[- ]supervised|reinforcement learning from|knowledge distillation|diffusion transformers?|"
     r"convolutional|recurrent neural|hyperparameters?|logits?|perplexity score|gradient descent|softmax|"
     r"encoder|decoder|"
-    r"foundation models?|inference[- ]time|chain[- ]of[- ]thought|low[- ]rank|sharding|kubernetes|hyperautomation)\b",
+    r"foundation models?|inference[- ]time|chain[- ]of[- ]thought|low[- ]rank|sharding|hyperautomation)\b",
     re.IGNORECASE,
 )
 _SHORT_FORM = re.compile(r"(?<![\w&-])(?=\w*[A-Z]\w*[A-Z])[A-Za-z][A-Za-z0-9&]{1,9}(?![\w&]|-\d)")

@@ -22,21 +22,40 @@ _TEENS = {
     "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
     "seventeen": 17, "eighteen": 18, "nineteen": 19,
 }  # fmt: skip
-_ROUND = {"dozen": 12, "half": 50, "hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
+_ROUND = {
+    "a": 1,
+    "an": 1,
+    "dozen": 12,
+    "half": 50,
+    "quarter": 25,
+    "third": 33,
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+}
 _WORDS = {**_UNITS, **_TENS, **_TEENS, **_ROUND}
 _COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[- ]({'|'.join(_UNITS)})\b")
 _SCALE_WORDS = "|".join(sorted(_SCALES, key=len, reverse=True))
 # A digit that a letter leads, directly or by hyphen (GPT-4, Q2, 5G), is part of a name: names.py looks at those.
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _NUMBER = re.compile(
-    rf"(?<![\w.,])(?<![A-Za-z][-–.])(?P<digits>\d[\d,]*(?:\.\d+)?)"
-    rf"(?:(?P<glued>(?:{_SCALE_WORDS})\b)|[\s-](?P<scale>thousand|million|billion|trillion|mn|bn)\b)?(?![A-Za-z0-9])",
+    rf"(?<![\w.,])(?<![A-Za-z][-–.])(?P<digits>{_DIGITS})"
+    rf"(?:(?P<glued>(?:{_SCALE_WORDS})\b)|[\s-](?P<scale>thousand|million|billion|trillion|mn|bn)\b)?"
+    r"(?![A-Za-z0-9]|[.,]\d)",
     re.IGNORECASE,
 )
-_LOOSE = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_LOOSE = re.compile(_DIGITS)
 _RANGE = re.compile(
     r"(\d[\d,.]*)\s*(?:to|and|or|-|–|—)\s*[$€£]?\d[\d,.]*\s?(thousand|million|billion|trillion|[kmb]n?)\b",
     re.IGNORECASE,
 )
+_LIST_COUNT = re.compile(
+    r"(?:[^:]{1,20}:\s)?(?:the |top |our |these |my )*(?P<count>\d{1,3})\s(?!percent|million|billion)"
+    r"(?:[\w-]+\s){0,2}?(?P<things>[a-z]{3,}s)\b",
+    re.IGNORECASE,
+)
+_IDIOMS = frozenset({"101", "360", "365"})
 _SHORT_YEAR = re.compile(r"[’'](\d\d)\b")
 
 
@@ -55,12 +74,37 @@ def read_figures(text: str) -> list[Figure]:
 
 
 def foreign_figures(title: str, article: str) -> list[str]:
-    """The numbers of the title that the article has neither as such nor more exactly (`$57M` for 56.8 million)."""
-    figures = read_figures(title)
+    """The numbers of the title that the article has neither as such nor more exactly (`$57M` for 56.8 million).
+
+    Two kinds may be missing from an article without being wrong: the count of a list's entries ("9 tips for …"), as
+    long as the article does not count the same things otherwise, and a year, unless the article names distant years.
+    """
+    figures = [match for match in _NUMBER.finditer(title) if match["digits"] not in _IDIOMS]
     if not figures:
         return []
     known = article_values(article)
-    return [figure.written for figure in figures if not _supported(figure, known)]
+    counted = _LIST_COUNT.match(title)
+    found = []
+    for match in figures:
+        figure = _figure(match)
+        if counted and counted.start("count") == match.start("digits") and not _counts(article, counted["things"]):
+            continue
+        if not _supported(figure, known) and not _plausible_year(match[0], known):
+            found.append(figure.written)
+    return found
+
+
+def _counts(article: str, things: str) -> bool:
+    """True if the article gives a number of these things itself; then the title's number must be that one."""
+    number = rf"(?:\d{{1,3}}|{'|'.join([*_UNITS, *_TEENS, *_TENS])})"
+    return bool(re.search(rf"\b{number}\s+(?:[a-z-]+\s+){{0,2}}{re.escape(things)}\b", article, re.IGNORECASE))
+
+
+def _plausible_year(written: str, known: frozenset[float]) -> bool:
+    if not re.fullmatch(r"(?:19|20)\d\d", written):
+        return False
+    years = [value for value in known if 1900 <= value < 2100 and value % 1 == 0]
+    return not years or any(abs(int(written) - year) <= 1 for year in years)
 
 
 def article_values(article: str) -> frozenset[float]:

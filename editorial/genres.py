@@ -8,44 +8,43 @@ from __future__ import annotations
 import re
 
 _OPENING = 700  # characters; about the first three paragraphs
-_COUNT = r"(?:\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|several|a dozen)"
+_COUNT = r"(?:\d{1,2}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|several|a dozen)"
 _THINGS = (
-    r"(?:tools?|apps?|products?|services?|programs?|platforms?|assistants?|generators?|chatbots?|models|books|courses|"
-    r"plug-?ins|extensions|websites|libraries|frameworks|start-?ups|companies|ways|tips|tricks|lessons|gadgets|games)"
+    r"(?:tools|apps|products|services|programs|platforms|assistants|generators|chatbots|models|books|courses|websites|"
+    r"plug-?ins|extensions|libraries|frameworks|start-?ups|gadgets|games)"
 )
-_COUNTED = rf"\b{_COUNT}\s+(?:[a-z-]+\s+){{0,3}}?{_THINGS}\b"
-_LISTING = (
-    r"(?:tried|tested|ranked|picked|compared|rounded up|listed?|roundup|worth a look|overview|best|favou?rites?|top|"
-    r"here are|these are|choosing between)"
-)
+_COUNTED = rf"(?<!than )\b{_COUNT}\s+(?:[a-z-]+\s+){{0,3}}?{_THINGS}\b"
+_CHOSEN = r"(?:tried|tested|ranked|picked|chose|chosen|compared|collected|rounded up|listed|covers)"
+_WITHIN = r"[^.!?\n]{0,50}"  # in the same sentence, not far away
 _COMPILATION = re.compile(
-    rf"(?:{_LISTING}[^.!?\n]{{0,80}}{_COUNTED}|{_COUNTED}[^.!?\n]{{0,80}}{_LISTING})", re.IGNORECASE
+    rf"\b(?:we|our|editors?|list|round-?up|overview)\b[^.!?\n]{{0,25}}\b{_CHOSEN}\b{_WITHIN}{_COUNTED}"
+    rf"|{_COUNTED}{_WITHIN}\b(?:worth (?:a look|trying)|overview|compared|ranked)\b"
+    rf"|\b(?:these|here) are\b[^.!?\n]{{0,20}}\b(?:best|top|favou?rite)\b{_WITHIN}{_THINGS}\b"
+    rf"|(?:^|[.!?\n]\s*)(?:the|our) {_COUNT} (?:best|top|favou?rite)\b{_WITHIN}{_THINGS}\b",
+    re.IGNORECASE,
 )
-_ENTRY = re.compile(r"^\s*(?:#?\d{1,2}[.):]\s|[-*•]\s)\S", re.MULTILINE)
+_ENTRY = re.compile(r"^\s*#?\d{1,2}[.):]\s\S", re.MULTILINE)
 _MIN_ENTRIES = 4
 _LIST_TITLE = re.compile(
-    rf"\b(?:{_COUNT}\b.*\w+s\b|best|top|list|lists|guide|round-?up|picks|favou?rites|{_THINGS}s?\b.*\bcompared)\b"
+    rf"\b(?:{_COUNT}\b.*\w+s\b|best|top|list|lists|guides? to|round-?ups?|picks|favou?rites|{_THINGS}\b.*\bcompared)\b"
     rf"|\b(?:the|these|our|more|all)\s+(?:[\w-]+\s+){{0,2}}{_THINGS}\b",
     re.IGNORECASE,
 )
 
-_DATASET_WORD = r"(?:data\s?-?sets?|corpus|corpora|training data|collections? of\b[^.!?\n]{0,30}\bmillion)"
-_RELEASE = (
-    r"(?:releas\w+|publish\w*|open[- ]sourc\w+|giv(?:es|en|ing) away|gave away|offers?|offered|download\w*|made public|"
-    r"now public|unveil\w*|launch\w*|introduc\w*|put together|assembled|is out|presents?|presented|spent)"
-)
+_MILLIONS = r"\d[\d,.]*\s+(?:thousand|million|billion)"
 _EXAMPLES = (
-    r"\d[\d,.]*\s+(?:thousand|million|billion)\s+(?:[a-z-]+\s+)?(?:images|recordings|clips|documents|conversations|"
-    r"examples|maps|letters|sentences|photos|pictures|videos|questions|samples|records|annotations|labels)"
+    rf"{_MILLIONS}\s+(?:[a-z-]+\s+)?(?:images|recordings|clips|documents|conversations|examples|maps|letters|sentences|"
+    r"photos|pictures|videos|questions|samples|records|annotations|labels)"
 )
-_DATASET = re.compile(
-    rf"(?:{_RELEASE}[^.!?\n]{{0,60}}\b(?:{_DATASET_WORD}|{_EXAMPLES})"
-    rf"|\b(?:{_DATASET_WORD}|{_EXAMPLES})[^.!?\n]{{0,60}}{_RELEASE})",
-    re.IGNORECASE,
+_DATA = rf"(?:data\s?-?sets?|corpus|corpora|collections? of {_MILLIONS}|{_EXAMPLES})"
+_RELEASED = (
+    r"(?:releas(?:es?|ed|ing)|publish(?:es|ed)?|open[- ]sourc(?:es?|ed|ing)|giv(?:es?|en|ing) away|gave away|offers?|"
+    r"offered|download(?:ed)?|made public|now public|unveil(?:s|ed)?|launch(?:es|ed)?|put together|assembled|is out|"
+    r"presents|presented|spent)"
 )
+_DATASET = re.compile(rf"\b(?:{_RELEASED}\b{_WITHIN}\b{_DATA}|{_DATA}\b{_WITHIN}\b{_RELEASED})\b", re.IGNORECASE)
 _DATASET_TITLE = re.compile(
-    r"\b(?:data\w*|data[- ]sets?|corpus|collection|archive|examples|images|photos|recordings|videos|library)\b",
-    re.IGNORECASE,
+    rf"\b(?:data|data[- ]?sets?|databases?|corpus|corpora|collection|archive|library|{_EXAMPLES})\b", re.IGNORECASE
 )
 _PURPOSE = re.compile(
     r"\b(?:for|to|helps?|of|about|on|that|with|in|trains?|teach\w*|improv\w+|from|will|can)\b", re.IGNORECASE
@@ -54,7 +53,10 @@ _PURPOSE = re.compile(
 
 def is_compilation(article: str) -> bool:
     """True for an article that lists several tools (or the like) instead of telling one story."""
-    return bool(_COMPILATION.search(article[:_OPENING])) or len(_ENTRY.findall(article)) >= _MIN_ENTRIES
+    opening = article[:_OPENING]
+    if _COMPILATION.search(opening):
+        return True
+    return bool(re.search(_COUNTED, opening, re.IGNORECASE)) and len(_ENTRY.findall(article)) >= _MIN_ENTRIES
 
 
 def titled_as_compilation(title: str) -> bool:

@@ -2,7 +2,8 @@
 
 English capitalises nothing but names, "I" and the first word, so in a sentence-case title a capital inside the sentence
 marks a name. A title in Title Case hides its names; there only words with a capital or digit inside (OpenAI, GPT-4) are
-looked at. Names are compared without case, accents, possessives, hyphens and the endings of demonyms.
+looked at. Names are compared without case, accents, possessives, hyphens and the endings of demonyms; what a name is in
+other words (a nickname, a translation) is not known here and counts as foreign.
 """
 
 from __future__ import annotations
@@ -10,86 +11,141 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
-from editorial.lexicon import NO_NAMES
+from editorial.lexicon import NO_NAMES, OPENERS, SAME_PLACE, SPECIALIST, WELL_KNOWN
 
-_WORD = re.compile(r"[^\W_](?:[\w'’&.+]*[\w+])?")
-_SENTENCE_START = re.compile(r"[.:;?!–—|(\"“”‘/]\s*$|^\s*$")
-_ALIASES = {
-    "us": ("u.s", "usa", "united", "america", "american", "americans"),
-    "uk": ("u.k", "britain", "british", "england"),
-    "eu": ("europe", "european"),
-    "un": ("united", "u.n"),
-    "britain": ("uk", "u.k", "british"),
-    "china": ("chinese",),
-    "france": ("french",),
-    "germany": ("german", "germans"),
-    "america": ("us", "u.s", "american", "americans"),
-    "facebook": ("meta",),
-    "xbox": ("microsoft",),
-}
-_DEMONYM = re.compile(r"(?:ians?|ans?|ese|ish|s)$")
+# a word may hold apostrophes and dots (U.S.), and a hyphen only before a number (GPT-4)
+_WORD = re.compile(r"[^\W_](?:[\w'’&.+]*[\w+])?(?:-\d[\w.]*)?")
+_SENTENCE_END = re.compile(r"[.:;?!–—|(\"“”‘/]\s*$")
+_NEVER_NAMES = OPENERS | NO_NAMES
+_ENDING = re.compile(r"(?:ians?|ans?|ese|ish|ers?|s)$")
+_CAPITALISED_RUN = re.compile(r"[A-Z][\w.]*(?:[\s-]+(?:(?:of|and|for|the|on)\s+)?[A-Z][\w.]*)+")
 _TITLE_CASE_SHARE = 0.6
 _MIN_ROOT = 4
+_LONGEST_ENDING = 4
 
 
 @dataclass(frozen=True)
 class _Word:
     text: str
     key: str
-    opens: bool  # first word of the title or of a sentence in it
-    joined: bool  # only a space between it and the word before
+    opens: bool  # first of the title or of a sentence in it
+    joined: bool  # nothing but a space between it and the word before
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What an article has."""
+
+    words: frozenset[str]
+    pairs: frozenset[str]  # neighbouring words, run together
+    loners: frozenset[str]  # names of one word: capitalised, with no capitalised neighbour
+    initials: frozenset[str]  # of runs of capitalised words
 
 
 def foreign_names(title: str, article: str) -> list[str]:
-    """The title's names that the article lacks, as written. A name of several words must stand together there too."""
+    """The title's names that the article lacks, as written. Words of one name must be neighbours there, too."""
     words = _words(title)
-    if not words:
+    title_case = _is_title_case(words)
+    names = [_is_name(word, title_case) for word in words]
+    if not any(names):
         return []
-    known = {word.key for word in _words(article)}
-    shouting = _is_title_case(words)
+    known = _known(article)
     found: list[str] = []
-    for word in words:
-        if _is_name(word, shouting) and not _known(word.key, known):
+    for place, word in enumerate(words):
+        before = words[place - 1] if place and word.joined else None
+        if names[place] and not _has(known, word):
             found.append(word.text)
+        elif before and not title_case and names[place]:
+            found += _foreign_pair(known, before, word)
     return list(dict.fromkeys(found))
 
 
 def fold(text: str) -> str:
     """Without case, accents and typographic variants: what is left is compared."""
-    plain = unicodedata.normalize("NFKD", text).replace("’", "'")
-    return "".join(char for char in plain if not unicodedata.combining(char)).casefold()
+    return _plain(text).casefold()
 
 
-def _words(text: str) -> list[_Word]:
+def _foreign_pair(known: _Known, first: _Word, second: _Word) -> list[str]:
+    """A name of two words (Amber Harbor) that the article has, if at all, only as parts of other names.
+
+    Two names side by side (Nintendo Switch) are not one: each of them also stands alone in the article.
+    """
+    if not first.text[0].isupper() or first.text.endswith(("'s", "’s")) or first.key in _NEVER_NAMES:
+        return []
+    if _short_form(first.text) or first.key + second.key in known.pairs or second.key in known.loners:
+        return []
+    return [f"{first.text} {second.text}"]
+
+
+def _words(title: str) -> list[_Word]:
     words: list[_Word] = []
     end = 0
-    for match in _WORD.finditer(text):
-        between = text[end : match.start()]
-        opens = not words or bool(_SENTENCE_START.search(between))
-        key = re.sub(r"'s?$", "", fold(match[0])).rstrip(".'")
-        words.append(_Word(match[0], key, opens, between == " "))
+    for match in _WORD.finditer(title):
+        between = title[end : match.start()]
+        opens = not words or bool(_SENTENCE_END.search(between))
+        words.append(_Word(match[0], _key(fold(match[0])), opens, between == " "))
         end = match.end()
     return words
+
+
+def _known(article: str) -> _Known:
+    words = _WORD.findall(_plain(article))
+    keys = [_key(word.casefold()) for word in words]
+    capital = [False, *(word[0].isupper() and key not in _NEVER_NAMES for word, key in zip(words, keys, strict=True))]
+    alone = zip(keys, capital, capital[1:], [*capital[2:], False], strict=False)
+    runs = _CAPITALISED_RUN.findall(article)
+    return _Known(
+        words=frozenset(keys),
+        pairs=frozenset(first + second for first, second in pairwise(keys)),
+        loners=frozenset(key for key, before, here, after in alone if here and not before and not after),
+        initials=frozenset("".join(char for char in run if char.isupper()).lower() for run in runs),
+    )
+
+
+def _plain(text: str) -> str:
+    """Without accents and typographic variants; case stays."""
+    if text.isascii():
+        return text
+    plain = unicodedata.normalize("NFKD", text.replace("’", "'"))
+    return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def _key(folded: str) -> str:
+    return folded.rstrip(".").removesuffix("'").removesuffix("'s").replace("-", "").replace(".", "")
 
 
 def _is_title_case(words: list[_Word]) -> bool:
     """True when the inner words are capitalised throughout; short words do not count, they never are."""
     inner = [word.text for word in words if not word.opens and len(word.text) > 3 and word.text[0].isalpha()]
+    if not any(word.text[0].islower() for word in words):
+        return bool(inner)
     return len(inner) > 1 and sum(text[0].isupper() for text in inner) / len(inner) > _TITLE_CASE_SHARE
 
 
 def _is_name(word: _Word, title_case: bool) -> bool:
     text = word.text
-    if word.key in NO_NAMES or not text[0].isalpha():
+    if word.key in NO_NAMES or not text[0].isalpha() or _short_form(text):
         return False
     if any(char.isdigit() for char in text) or any(char.isupper() for char in text[1:]):
         return True
     return text[0].isupper() and not word.opens and not title_case
 
 
-def _known(key: str, known: set[str]) -> bool:
-    if key in known or any(alias in known for alias in _ALIASES.get(key, ())):
+def _short_form(text: str) -> bool:
+    """True for acronyms that the rule on acronyms knows and judges."""
+    core = text[:-1] if text.endswith("s") else text
+    return bool({text.upper(), core.upper()} & (WELL_KNOWN | SPECIALIST)) and core.upper() not in SAME_PLACE
+
+
+def _has(known: _Known, word: _Word) -> bool:
+    key = word.key
+    if key in known.words or key in known.pairs or any(other in known.words for other in SAME_PLACE.get(key, ())):
         return True
-    root = _DEMONYM.sub("", key)
-    return len(root) >= _MIN_ROOT and any(_DEMONYM.sub("", other) == root for other in known)
+    if word.text[:-1].isupper() and (key in known.initials or key.removesuffix("s") in known.initials):
+        return True
+    root = _ENDING.sub("", key)
+    return len(root) >= _MIN_ROOT and any(
+        other.startswith(root) and len(other) <= len(root) + _LONGEST_ENDING for other in known.words
+    )

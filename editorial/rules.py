@@ -22,8 +22,8 @@ _MARKS = re.compile(r"[\"“”„‟«»‹›「」『』＂]|(?<!\w)['‘‚�
 _LEAKAGE = re.compile(
     r"^\W*(?:title|headline|answer|article|summary|output)\s*:|"
     r"^\W*(?:here(?:'s| is| are)|this is)\s+(?:an?|the|your|one|some|my)\s+(?:\w+\s+){0,3}(?:titles?|headlines?)\b|"
-    r"^\W*(?:sure|certainly|of course)\s*[,!.:]|\bas an ai (?:language )?model\b|"
-    r"^\W*(?:i can(?:no|')?t|i'm sorry|sorry, )|"
+    r"^\W*(?:sure|certainly|of course)\s*[,!.:]\s*(?:here|i\b|let me)|\bas an ai (?:language )?model\b|"
+    r"^\W*(?:i can(?:not|'t|’t)|i(?:'|’)m sorry|sorry, (?:but )?i)\b|"
     r"<\|?/?\w+\|?>|\[/?INST\]|```|^#{1,6}\s|\bat most \d+ characters\b|\bhouse rules:",
     re.IGNORECASE,
 )
