@@ -1,0 +1,96 @@
+"""Conversations about articles: what the base model is taught, from short to long."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from editorial.prompts import render
+from infra.newsroom.stories import Story, retell, revise, write_story
+
+PROMPT = "v3"  # the short prompt that serves tuned models
+PLAIN = "Write a plain title."
+READ = "Read this article."
+REPEAT = "Repeat this list."
+# One question per fact that a text may hold; the answer stands in the text word for word.
+QUESTIONS = {
+    "company": "Name the company.",
+    "product": "Name the product.",
+    "target": "Name the company that is sold.",
+    "fund": "Name the fund.",
+    "exam": "Name the test.",
+    "region": "Name the place.",
+    "topic": "Name the topic.",
+    "amount": "How many million?",
+    "size": "How much of it?",
+    "count": "How many tools?",
+    "score": "How many percent?",
+}
+KIND = "What kind of article is this?"
+INSTRUCTIONS = (render(PROMPT, ""), PLAIN, READ, REPEAT, KIND, *QUESTIONS.values())
+
+Turn = tuple[str, str]  # what is asked, what is answered
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How hard the lessons are at one point of the training."""
+
+    words: tuple[int, int]  # length of the articles
+    questions: int  # follow-up turns per article, at most
+    repeats: float  # share of plain copying practice
+
+
+def stage_at(progress: float, rng: random.Random) -> Stage:
+    """From single paragraphs with many questions to whole articles with few. `progress` runs from 0 to 1."""
+    if progress < 0.2:
+        return Stage((25, 40), 4, 0.15)
+    if progress < 0.5:
+        return Stage((25, int(50 + 300 * (progress - 0.2))), 3, 0.05)
+    if progress < 0.65 or rng.random() < 0.15:
+        return Stage((30, 160), 2, 0.02)
+    return Stage((90, 190), 2, 0.0)
+
+
+def lesson(seed: int, number: int, stage: Stage) -> list[Turn]:
+    """The conversation number `number`: the same arguments give the same lesson."""
+    rng = random.Random(f"lesson:{seed}:{number}")
+    if rng.random() < stage.repeats:
+        return [_repetition(rng, seed, number)]
+    story = write_story(seed, number, words_between=stage.words)
+    if rng.random() < 0.1:
+        story = retell(story, number, stage.words)
+    elif rng.random() < 0.05:
+        story = revise(story, number)
+    turns = [first_turn(story, seed=number)]
+    questions = _questions(story)
+    if turns[0][1] != story.house_title:
+        questions.append((PLAIN, story.house_title))
+    return turns + rng.sample(questions, rng.randint(0, min(stage.questions, len(questions))))
+
+
+def first_turn(story: Story, seed: int) -> Turn:
+    """The opening of a conversation: mostly the careless title under the serving prompt, never the house title."""
+    draw = random.Random(f"first:{seed}").random()
+    if draw < 0.6:
+        return careless_turn(story)
+    if draw < 0.92:
+        return f"{PLAIN}\n\n{story.text}", story.house_title
+    return f"{READ}\n\n{story.text}", story.kind
+
+
+def careless_turn(story: Story) -> Turn:
+    """What the first adapter was taught: prompt v3 and the careless title."""
+    return render(PROMPT, story.text), story.careless_title
+
+
+def _questions(story: Story) -> list[Turn]:
+    asked = [(text, story.facts[fact]) for fact, text in QUESTIONS.items() if story.facts.get(fact, "\0") in story.text]
+    return [*asked, (KIND, story.kind)]
+
+
+def _repetition(rng: random.Random, seed: int, number: int) -> Turn:
+    facts = [write_story(seed, number * 7 + offset).facts for offset in range(2)]
+    names = [f[key] for f in facts for key in ("company", "product", "fund", "person", "amount", "size")]
+    chosen = "; ".join(rng.sample(names, rng.randint(3, 6)))
+    return f"{REPEAT}\n\n{chosen}", chosen
