@@ -34,8 +34,9 @@ is short or missing makes it take these for one, the cookie notice first of all.
 _LANGUAGE = re.compile(r"^[a-z]{2,3}(?=[-_]|$)", re.I)
 _TRUE_MARKS = {"tdm-reservation": "1"}
 _SPACED = "translate(concat(' ', {0}, ' '), '-_ABCDEFGHIJKLMNOPQRSTUVWXYZ', '  abcdefghijklmnopqrstuvwxyz')"
+_NOT_WHOLE = "[not(self::article or self::main or .//article or .//main)]"  # some sites name their outermost box oddly
 _PRUNED = ["//body//h1", "//body//nav", "//body//footer"] + [
-    f"//body//*[contains({_SPACED.format(attribute)}, ' {word} ')][not(self::article or self::main or .//article or .//main)]"
+    f"//body//*[contains({_SPACED.format(attribute)}, ' {word} ')]{_NOT_WHOLE}"
     for word in (*AROUND, *HEADING)
     for attribute in ("@class", "@id")
 ]
@@ -59,6 +60,15 @@ def extract(body: bytes, *, url: str, charset: str = "") -> Page:
     `charset` is the one of the Content-Type header, which outranks the page's own. The text has one paragraph per line
     and is cut after the last whole paragraph within `MAX_TEXT_BYTES`.
     """
+    try:
+        return _read(body, url, charset)
+    except (Invalid, MemoryError):
+        raise
+    except Exception as error:  # the parsers raise what they like; a page that breaks one must not stop the others
+        raise Invalid(f"the page cannot be read ({type(error).__name__}: {error})") from error
+
+
+def _read(body: bytes, url: str, charset: str) -> Page:
     tree = load_html(_decode(body, charset))
     if tree is None:
         raise Invalid("the page is empty" if not body.strip() else "the page is not HTML")

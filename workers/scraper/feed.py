@@ -107,7 +107,10 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> Feed:
     # feedparser decides about the encoding by the header's charset, then by the document: it needs the header
     charset = _CHARSET.search(content_type)
     kind = f"application/xml; charset={charset.group(1)}" if charset else "application/xml"
-    parsed = feedparser.parse(body, response_headers={"content-type": kind, "content-location": url})
+    try:
+        parsed = feedparser.parse(body, response_headers={"content-type": kind, "content-location": url})
+    except Exception as error:  # the parser raises what it likes; a feed that breaks it must not stop the others
+        raise Invalid(f"not a feed: {type(error).__name__}: {error}") from error
     fault = " ".join(str(parsed.get("bozo_exception", "")).split())[:200] if parsed.get("bozo") else ""
     raws = [
         _Raw(

@@ -10,6 +10,8 @@ from email.utils import parsedate_to_datetime
 
 from protego import Protego
 
+from schemas.errors import Transient
+
 DAY_S = 86_400.0
 FIRST_RETRY_S = 60.0
 LONGEST_RETRY_S = 6 * 3600.0
@@ -38,13 +40,13 @@ class Permission:
 
 
 class Robots:
-    """One host's robots.txt (RFC 9309). An absent file allows everything; one that cannot be read, nothing for now."""
+    """One host's robots.txt (RFC 9309). An empty one allows everything."""
 
     def __init__(self, text: str) -> None:
         self._rules = Protego.parse(text)
 
     def may_fetch(self, url: str, user_agent: str) -> bool:
-        return bool(self._rules.can_fetch(url, user_agent))
+        return bool(self._rules.can_fetch(url, user_agent.partition("/")[0]))
 
     def training_bot_refused(self, url: str) -> str:
         """Name of a training crawler that may not read this page although we may look at it; empty if there is none."""
@@ -55,12 +57,13 @@ class Robots:
 
 
 def robots_text(status: int, body: bytes) -> str:
-    """The rules that an answer to /robots.txt stands for (RFC 9309, 2.3.1): 4xx is none, 5xx is keep out."""
+    """The rules in an answer to /robots.txt (RFC 9309, 2.3.1): 4xx means none. Raises `Transient` for 5xx and 429:
+    until we know, everything there is closed."""
     if 200 <= status < 300:
         return body[: 512 * 1024].decode("utf-8", errors="replace").lstrip("\ufeff")
     if 400 <= status < 500 and status != 429:
         return ""
-    return "User-agent: *\nDisallow: /\n"
+    raise Transient(f"robots.txt answers {status}")
 
 
 def training_permission(robots: Robots, url: str, headers: Mapping[str, str], page_marks: frozenset[str]) -> Permission:
