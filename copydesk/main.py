@@ -86,3 +86,12 @@ def demo(
 def up() -> None:
     """Run Copydesk on this machine: embedded services and all six workers, until Ctrl-C."""
     import_module("copydesk.up").run(get_settings())
+
+
+@app.command()
+def explain(
+    article: str = typer.Argument(help="The article's id, the first characters of it, or its address."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Tell an article's whole way: where it came from, its titles and scores, what people did, what learned from it."""
+    raise typer.Exit(import_module("copydesk.explain").run(get_settings(), article, as_json=as_json))
