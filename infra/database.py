@@ -15,7 +15,7 @@ from sqlite3 import OperationalError as SqliteOperationalError
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, StatementError
 from sqlmodel import Session, SQLModel
 
 from infra import migrations
@@ -76,10 +76,14 @@ def transaction(engine: Engine) -> Iterator[Session]:
         with Session(engine) as session:
             yield session
             session.commit()
-    except (OperationalError, InterfaceError) as error:
-        raise Transient(f"{_place(engine)}: {_in_words(error)}") from error
     except (DataError, OverflowError) as error:  # sqlite3 raises a bare OverflowError for an integer over 64 bits
         raise Invalid(f"a value does not fit into the database: {error}") from error
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise Transient(f"{_place(engine)}: {_in_words(error)}") from error
+        raise
+    except StatementError as error:  # a value that could not even be handed to the driver, such as a date before year 1
+        raise Invalid(f"a value does not fit into the database: {error.orig}") from error
 
 
 def upsert(session: Session, row: SQLModel, *, newest_by: str) -> None:
@@ -138,7 +142,7 @@ def _place(engine: Engine) -> str:
     return f"the database {engine.url.render_as_string(hide_password=True)}"
 
 
-def _in_words(error: OperationalError | InterfaceError) -> str:
+def _in_words(error: DBAPIError) -> str:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     advice = {
         "readonly": "it is read-only; give it write access or name another folder with COPYDESK_HOME",
