@@ -18,13 +18,13 @@ from copydesk.demo.live import LiveView
 from copydesk.demo.memory import MemoryMeter
 from copydesk.demo.outcome import Outcome
 from copydesk.demo.snapshot import Snapshot, look
+from copydesk.feeds import read_opml, subscribe
 from copydesk.stack import processes
 from infra.database import make_engine, migrate
 from infra.settings import LOOPBACK, Settings
 from infra.supervisor import Supervisor
-from workers.scraper.feed_list import subscribe
 
-STORIES_PER_MINUTE = 60.0
+STORIES_PER_MINUTE = 90.0
 TITLES_AFTER_SWAP = 30
 """Titles of the new champion that the demo waits for before it counts."""
 SETTLE_S = 3.0
@@ -69,7 +69,9 @@ class Demo:
     def play(self, supervisor: Supervisor, view: LiveView) -> Outcome:
         """From the first article to the count. Raises `TimeoutError` when the stack does not come up."""
         self._wait_until_up(supervisor, view)
-        subscribe(self.engine, self._feeds())
+        subscribe(
+            self.engine, read_opml(httpx.get(f"{self.press}/feeds.opml", timeout=10.0).raise_for_status().content)
+        )
         with httpx.Client(base_url=self.desk, timeout=10.0) as client:
             curator = ScriptedCurator(client)
             self._turn(curator, view)
@@ -183,14 +185,10 @@ class Demo:
             arguments += ["--limit", str(options.limit)]
         return arguments
 
-    def _feeds(self) -> list[str]:
-        answer = httpx.get(f"{self.press}/status.json", timeout=10.0).raise_for_status()
-        return [str(address) for address in answer.json()["feeds"]]
-
     def _press_exhausted(self) -> bool:
         """True when the press has no more to say and the scraper has dealt with all of it."""
-        status = httpx.get(f"{self.press}/status.json", timeout=10.0).raise_for_status().json()
-        return status["remaining"] == 0 and findings.items_handled(self.engine) >= status["published"]
+        press = httpx.get(f"{self.press}/healthz", timeout=10.0).raise_for_status().json()
+        return bool(press["complete"]) and findings.items_handled(self.engine) >= int(press["articles"])
 
 
 def _answers(address: str) -> bool:

@@ -67,11 +67,11 @@ def gather(
 
 
 def items_handled(engine: Engine) -> int:
-    """Feed items that the scraper is done with, whatever became of them."""
+    """Feed items that the scraper is done with, or has tried at least once; 0 while any waits for its first try."""
     with Session(engine) as session:
-        return session.exec(
-            select(func.count()).select_from(FeedItemRow).where(col(FeedItemRow.next_try_at).is_(None))
-        ).one()
+        items = select(func.count()).select_from(FeedItemRow)
+        waiting = session.exec(items.where(FeedItemRow.outcome == "waiting", FeedItemRow.attempts == 0)).one()
+        return 0 if waiting else session.exec(items).one()
 
 
 def _failed_requests(session: Session, swap: AdapterRow | None) -> int:
