@@ -29,7 +29,7 @@ _MAX_CHARACTERS = 100_000  # what is tokenised at all of a text
 _LONGEST_INPUT = 512  # some tokenizers claim 10**30, and DeBERTa then overflows under transformers 5
 _PAIRS_AT_ONCE = 32
 _SPECIAL = -1
-_BATCH_TOKENS = 4096  # padded tokens per forward pass: bounds memory whatever comes in
+_BATCH_TOKENS = 1024  # padded tokens per forward pass: bounds memory whatever comes in
 _MAX_EVIDENCE = 400  # characters
 
 

@@ -10,6 +10,15 @@ from uuid import UUID
 from schemas.events import Violation
 
 _DRAW_BYTES = 8
+_LOWEST_FEW_PERCENT = {"minilm": 0.5}
+
+
+def default_threshold(scorer_model: str) -> float:
+    """The precision below which a title goes to review, for scorers that were calibrated; 0 (none) for others.
+
+    Values of different models do not compare: a new scoring model needs a threshold of its own.
+    """
+    return _LOWEST_FEW_PERCENT.get(scorer_model, 0.0)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ _COMPILATION = re.compile(
 _ENTRY = re.compile(r"^\s*#?\d{1,2}[.):]\s\S", re.MULTILINE)
 _MIN_ENTRIES = 4
 _LIST_TITLE = re.compile(
-    rf"\b(?:{_COUNT}\b.*\w+s\b|best|top|list|lists|guides? to|round-?ups?|picks|favou?rites|{_THINGS}\b.*\bcompared)\b"
+    rf"\b(?:{_COUNT}\b[^:]*?[a-z]s\b|best|top|lists?|guides? to|round-?ups?|picks|favou?rites)\b"
+    rf"|\b{_THINGS}\b.*\bcompared\b"
     rf"|\b(?:the|these|our|more|all)\s+(?:[\w-]+\s+){{0,2}}{_THINGS}\b",
     re.IGNORECASE,
 )
@@ -44,7 +45,9 @@ _RELEASED = (
 )
 _DATASET = re.compile(rf"\b(?:{_RELEASED}\b{_WITHIN}\b{_DATA}|{_DATA}\b{_WITHIN}\b{_RELEASED})\b", re.IGNORECASE)
 _DATASET_TITLE = re.compile(
-    rf"\b(?:data|data[- ]?sets?|databases?|corpus|corpora|collection|archive|library|{_EXAMPLES})\b", re.IGNORECASE
+    rf"\b(?:data[- ]?sets?|databases?|corpus|corpora|collection|archive|library|{_EXAMPLES})\b"
+    r"|\bdata(?=\s+(?:for|to|on|of|that|from|about)\b|\W*$|[,:;])",  # not the data of "data cleaning"
+    re.IGNORECASE,
 )
 _PURPOSE = re.compile(
     r"\b(?:for|to|helps?|of|about|on|that|with|in|trains?|teach\w*|improv\w+|from|will|can)\b", re.IGNORECASE

@@ -18,6 +18,8 @@ from schemas.events import Violation
 MAX_LENGTH = 60
 """Graphemes: what a reader counts as characters."""
 
+_READ = 500  # characters; rules about words need not see more of a title that is far too long anyway
+
 _MARKS = re.compile(r"[\"“”„‟«»‹›「」『』＂]|(?<!\w)['‘‚‛](?=\w)[^'’]*\w['’](?!\w)")
 _LEAKAGE = re.compile(
     r"^\W*(?:title|headline|answer|article|summary|output)\s*:|"
@@ -36,6 +38,7 @@ class Rule:
     find: Callable[[str, str], str]
     english_only: bool = False
     of_empty_titles: bool = False
+    of_any_length: bool = False
 
 
 def check(title: str, article_text: str, language: str = "en") -> tuple[Violation, ...]:
@@ -43,6 +46,7 @@ def check(title: str, article_text: str, language: str = "en") -> tuple[Violatio
 
     `language` is a tag such as `en` or `en-GB`; an empty one counts as English.
     """
+    head = title[:_READ]
     english = (language or "en").lower().split("-")[0] == "en"
     empty = not title.strip()
     found = (
@@ -50,7 +54,7 @@ def check(title: str, article_text: str, language: str = "en") -> tuple[Violatio
         for name, rule in RULES.items()
         if rule.of_empty_titles == empty
         if english or not rule.english_only
-        if (reason := rule.find(title, article_text))
+        if (reason := rule.find(title if rule.of_any_length else head, article_text))
     )
     return tuple(found)
 
@@ -113,10 +117,10 @@ def _listed(what: str, found: list[str]) -> str:
 
 RULES: dict[str, Rule] = {
     "empty": Rule(_empty, of_empty_titles=True),
-    "too_long": Rule(_too_long),
+    "too_long": Rule(_too_long, of_any_length=True),
     "quotation_marks": Rule(_quotation_marks),
     "prompt_leakage": Rule(_prompt_leakage),
-    "several_lines": Rule(_several_lines),
+    "several_lines": Rule(_several_lines, of_any_length=True),
     "acronym": Rule(_acronym, english_only=True),
     "jargon": Rule(_jargon, english_only=True),
     "number_not_in_article": Rule(_number),

@@ -1,0 +1,57 @@
+"""From titles to verdicts: BERTScore, house rules, the flagger. Pure but for the model that is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from editorial import flagger, rules
+from editorial.bertscore import Score
+from schemas.events import Origin, ScoredTitle, Title
+
+
+class Scorer(Protocol):
+    """What is needed of `editorial.bertscore.Scorer`."""
+
+    hash: str
+
+    def score(self, titles: Sequence[str], articles: Sequence[str]) -> list[Score]:
+        """One score per pair, in their order."""
+
+
+def judge(titles: Sequence[Title], scorer: Scorer, threshold: float, audit_share: float) -> list[ScoredTitle]:
+    """One scored title per title, in their order; it belongs on `review` if it has review reasons, else on `published`.
+
+    The same title gets the same verdict every time, the draw for the audit included.
+    """
+    scores = scorer.score([title.text for title in titles], [title.article.text for title in titles])
+    return [
+        _scored(title, score, scorer.hash, threshold, audit_share) for title, score in zip(titles, scores, strict=True)
+    ]
+
+
+def _scored(title: Title, score: Score, scorer_hash: str, threshold: float, audit_share: float) -> ScoredTitle:
+    violations = rules.check(title.text, title.article.text, title.article.language)
+    decision = flagger.decide(score.precision, violations, threshold, flagger.drawn(title.title_id, audit_share))
+    return ScoredTitle(
+        title_id=title.title_id,
+        article_id=title.article.article_id,
+        revision=title.article.revision,
+        story_id=title.article.story_id,
+        url=title.article.url,
+        source=title.article.source,
+        text=title.text,
+        origin=Origin.model,
+        verdict=None,
+        correction_id=None,
+        model_version=title.model_version,
+        prompt_version=title.prompt_version,
+        precision=score.precision,
+        recall=score.recall,
+        f1=score.f1,
+        scorer=scorer_hash,
+        evidence=score.evidence,
+        violations=violations,
+        review_reasons=decision.reasons,
+        audit=decision.audit,
+    )
