@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,14 +19,13 @@ from pathlib import Path
 
 import psutil
 
+from infra.folder import FolderUnusable, make_usable, write_whole
 from infra.jars import JarsUnavailable, ensure_jars
 from infra.kafka import BATCH_OVERHEAD_BYTES
 from infra.settings import LOOPBACK, Settings
 from schemas.topics import EMBEDDED_PARTITIONS, MAX_MESSAGE_BYTES
 
 EX_UNAVAILABLE, EX_CANTCREAT, EX_CONFIG = 69, 73, 78
-MIN_FREE_BYTES = 256 * 1024 * 1024
-"""Kafka halts when a segment cannot be written; better not to start than to halt in the middle."""
 TEN_YEARS_MINUTES = 10 * 365 * 24 * 60
 log = logging.getLogger(__name__)
 
@@ -68,14 +66,16 @@ def prepare(settings: Settings) -> list[str]:
         class_path = os.pathsep.join(str(path) for path in ensure_jars(settings))
     except JarsUnavailable as error:
         raise Refused(EX_UNAVAILABLE, str(error)) from error
-    folder = settings.home.resolve() / "kafka"
     try:
-        configure(settings, folder)
+        folder = make_usable(settings.home) / "kafka"
+        configure(settings.kafka_port, folder)
         options = java_options(settings.kafka_heap_mb, folder)
         if not (folder / "data" / "meta.properties").exists():
             format_storage([str(java), *options, "-cp", class_path], folder)
+    except FolderUnusable as error:
+        raise Refused(EX_CANTCREAT, str(error)) from error
     except OSError as error:
-        raise Refused(EX_CANTCREAT, unusable(settings.home, error.strerror or str(error))) from error
+        raise Refused(EX_CANTCREAT, str(FolderUnusable(settings.home, error.strerror or str(error)))) from error
     return [str(java), *options, "-cp", class_path, "kafka.Kafka", str(folder / "server.properties")]
 
 
@@ -118,31 +118,13 @@ def find_java() -> Path:
     return Path(JAVA)
 
 
-def configure(settings: Settings, folder: Path) -> None:
+def configure(port: int, folder: Path) -> None:
     """Write the broker's configuration. Raises OSError, and `Refused` for a folder that Kafka cannot work in."""
     if "," in str(folder):
         raise Refused(EX_CONFIG, f"Kafka cannot work in a folder with a comma in its name: {folder}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < MIN_FREE_BYTES:
-        raise Refused(EX_CANTCREAT, unusable(settings.home, f"only {free // 1024**2} MB are free there"))
-    write_whole(folder / "server.properties", server_properties(settings.kafka_port, folder / "data"))
+    folder.mkdir(exist_ok=True)
+    write_whole(folder / "server.properties", server_properties(port, folder / "data"))
     write_whole(folder / "log4j2.properties", LOGGING)
-
-
-def unusable(home: Path, reason: str) -> str:
-    """What to tell a person whose data folder is read-only or full."""
-    return (
-        f"the data folder {home.resolve()} cannot be used: {reason}. Make room or make it writable,"
-        " or name another: COPYDESK_HOME=…"
-    )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody ever sees half of it. Raises OSError."""
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(text)
-    beside.replace(path)
 
 
 def format_storage(java: Sequence[str], folder: Path) -> None:
@@ -210,7 +192,7 @@ def server_properties(port: int, data: Path) -> str:
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         # after kill -9 the controller takes no new broker before the old one's session has run out (default 9 s)
-        "broker.session.timeout.ms": 3000,
+        "broker.session.timeout.ms": 6000,
         "broker.heartbeat.interval.ms": 500,
         # with one copy, a power cut loses what the disk does not have: a second at most
         "log.flush.interval.ms": 1000,
