@@ -94,7 +94,7 @@ def _follow(ledger: Ledger, runner: Runner) -> str:
 def _parts() -> tuple[Ledger, Runner]:
     from infra.database import make_engine, migrate
     from infra.registry import ModelRegistry
-    from workers.retrainer.announce import first_champion
+    from workers.retrainer.first import first_champion
     from workers.retrainer.ledger import Ledger
     from workers.retrainer.runner import Runner
 
@@ -102,6 +102,6 @@ def _parts() -> tuple[Ledger, Runner]:
     engine = make_engine(settings)
     migrate(engine)
     registry = ModelRegistry(engine)
-    first_champion(registry, settings)
+    first_champion(registry, settings, datetime.now(UTC))
     ledger = Ledger(engine, lambda: datetime.now(UTC))
     return ledger, Runner(settings, ledger, registry)

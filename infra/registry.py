@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from infra.settings import DEMO_MODEL, Settings
 from schemas.records import AliasHistoryRow, AliasRow, ModelVersionRow
 
 CHAMPION = "champion"
-FIRST_VERSION = "v1"
+BARE_BASE = "base"
+"""The version that is no adapter: the base model itself, as every model server calls it."""
 DEMO_BASE_NAME = "copydesk-demo-base"
 
 
@@ -46,8 +48,12 @@ def base_identity(settings: Settings) -> tuple[str, str]:
     folder = Path(settings.base_model)
     if not folder.is_dir():
         return settings.base_model, settings.base_revision
-    shipped = folder.resolve() == (DEMO_MODEL / "base").resolve()
-    return DEMO_BASE_NAME if shipped else folder.name, digest_folder(folder)[:16]
+    return DEMO_BASE_NAME if is_demo_base(settings) else folder.name, digest_folder(folder)[:16]
+
+
+def is_demo_base(settings: Settings) -> bool:
+    """Whether the base in use is the one that comes with Copydesk; only that one has a first adapter."""
+    return Path(settings.base_model).resolve() == (DEMO_MODEL / "base").resolve()
 
 
 def _utc_now() -> datetime:
@@ -163,35 +169,17 @@ class ModelRegistry:
         return Session(self._engine, expire_on_commit=False)
 
 
-def ensure_first_champion(
-    registry: ModelRegistry, settings: Settings, *, prompt_version: str, prompt_digest: str
-) -> None:
-    """Register the adapter that comes with Copydesk and make it champion, unless there is a champion already."""
+def ensure_first_champion(registry: ModelRegistry, first: ModelVersionRow) -> None:
+    """Register `first` and make it champion, unless there is a champion already. Processes may race."""
     if registry.alias(CHAMPION) is not None:
         return
-    artefact = DEMO_MODEL / FIRST_VERSION
-    base_model, base_revision = base_identity(settings)
-    registry.register(
-        ModelVersionRow(
-            version=FIRST_VERSION,
-            artefact_uri=str(artefact),
-            digest=digest_folder(artefact),
-            base_model=base_model,
-            base_revision=base_revision,
-            dataset_hash="",
-            prompt_version=prompt_version,
-            prompt_digest=prompt_digest,
-            parent=None,
-            config={},
-            metrics={},
-            created_at=datetime.now(UTC),
+    registry.register(first)
+    with suppress(Conflict):  # another process has just done the same
+        registry.set_alias(
+            CHAMPION,
+            first.version,
+            expected_sequence=0,
+            actor="copydesk",
+            reason="first champion",
+            gate_verdict="none: there was nothing to compare with",
         )
-    )
-    registry.set_alias(
-        CHAMPION,
-        FIRST_VERSION,
-        expected_sequence=0,
-        actor="copydesk",
-        reason="first champion",
-        gate_verdict="none: there was nothing to compare with",
-    )

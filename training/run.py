@@ -22,7 +22,7 @@ from editorial.bertscore import Scorer
 from editorial.cut import cut
 from infra.database import make_engine
 from infra.model_server.engine import Engine
-from infra.registry import CHAMPION, ModelRegistry, base_identity, digest_folder
+from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
@@ -121,7 +121,7 @@ def train(this: Run, snapshot: Snapshot) -> None:
         base_model=settings.base_model,
         base_revision=settings.base_revision,
         base_name=base_name,
-        parent=Path(this.champion.artefact_uri) if this.champion else None,
+        parent=Path(this.champion.artefact_uri) if this.champion and this.champion.version != BARE_BASE else None,
         out=this.artefact,
         cut=this.cut,
         threads=settings.torch_threads,
@@ -152,7 +152,8 @@ def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
     texts = [this.cut(article.text) for article in holdout]
     titles: list[list[str]] = []
     for name, path, prompt_version in contenders:
-        engine.load_adapter(name, path)
+        if name != BARE_BASE:
+            engine.load_adapter(name, path)
         titles.append(
             write_titles(
                 engine,

@@ -94,7 +94,8 @@ class Engine:
         else:
             self._tuned.add_adapter(name, config)
         weights = load_file(path / "adapter_model.safetensors")
-        expected = get_peft_model_state_dict(self._tuned, adapter_name=name)
+        # save_embedding_layers="auto" would ask the hub about the base's name
+        expected = get_peft_model_state_dict(self._tuned, adapter_name=name, save_embedding_layers=False)
         if weights.keys() != expected.keys():  # PEFT itself would only warn and serve random weights
             raise ValueError(f"{len(weights.keys() ^ expected.keys())} tensors are missing or fit nowhere")
         set_peft_model_state_dict(self._tuned, weights, name)

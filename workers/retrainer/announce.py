@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from editorial import prompts
 from infra.kafka import make_producer, send_acked
-from infra.registry import CHAMPION, ModelRegistry, ensure_first_champion
+from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.envelope import encode
 from schemas.events import Adapter
 from schemas.records import AliasHistoryRow, ModelVersionRow
 from schemas.topics import ADAPTERS
-
-FIRST_PROMPT = "v3"
-"""The prompt that the first champion was trained with."""
-
-
-def first_champion(registry: ModelRegistry, settings: Settings) -> None:
-    """Make sure that there is a champion at all."""
-    digest = prompts.digest(FIRST_PROMPT)
-    ensure_first_champion(registry, settings, prompt_version=FIRST_PROMPT, prompt_digest=digest)
 
 
 def adapter_event(move: AliasHistoryRow, version: ModelVersionRow) -> Adapter:

@@ -12,7 +12,8 @@ from infra.kafka import create_topics
 from infra.registry import ModelRegistry
 from infra.settings import Settings
 from schemas.errors import Transient
-from workers.retrainer.announce import announce, first_champion
+from workers.retrainer.announce import announce
+from workers.retrainer.first import first_champion
 from workers.retrainer.ledger import Ledger
 from workers.retrainer.runner import Runner
 from workers.retrainer.trigger import decide
@@ -30,7 +31,7 @@ def main(settings: Settings) -> None:
     registry = ModelRegistry(engine)
     ledger = Ledger(engine, lambda: datetime.now(UTC))
     runner = Runner(settings, ledger, registry)
-    first_champion(registry, settings)
+    first_champion(registry, settings, datetime.now(UTC))
     _announce_at_start(registry, settings, stopping)
     try:
         while not stopping.wait(settings.retrain_poll_s):
