@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
-from infra.database import make_engine, migrate
+from infra.database import DatabaseUnusable, make_engine, migrate
 from infra.settings import Settings
 from schemas.envelope import Envelope
 from schemas.topics import TOPICS, Topic
-from workers import stream
 from workers.archivist.archive import store
 from workers.archivist.projection import project
+from workers.stream import Lane, Outlet, run
 
 POSTGRES_WRITERS = 8
 
 
 def main(settings: Settings) -> None:
-    """Run until SIGTERM."""
-    engine = make_engine(settings)
-    migrate(engine)
-    writers = (
-        1 if engine.dialect.name == "sqlite" else POSTGRES_WRITERS
-    )  # SQLite: waiting here beats its lock's back-off
+    """Run until SIGTERM. Ends with a sentence and status 1 where the database cannot be used."""
+    try:
+        engine = make_engine(settings)
+        migrate(engine)
+    except DatabaseUnusable as error:
+        sys.exit(f"the archivist cannot start: {error}")
+    # SQLite takes one writer at a time: waiting for a thread here beats waiting for its lock, which backs off
+    writers = 1 if engine.dialect.name == "sqlite" else POSTGRES_WRITERS
     with ThreadPoolExecutor(writers, thread_name_prefix="archive") as executor:
-        stream.run("archivist", settings, [lane(topic, engine, executor) for topic in TOPICS])
+        run("archivist", settings, [lane(topic, engine, executor) for topic in TOPICS])
     engine.dispose()
 
 
-def lane(topic: Topic, engine: Engine, executor: Executor) -> stream.Lane:
+def lane(topic: Topic, engine: Engine, executor: Executor) -> Lane:
     """Store what is on one topic."""
 
-    async def handle(envelope: Envelope, _: stream.Outlet) -> None:
+    async def handle(envelope: Envelope, _: Outlet) -> None:
         rows = project(topic, envelope)
         await asyncio.get_running_loop().run_in_executor(executor, store, engine, rows)
 
-    return stream.Lane(topic, handle)
+    return Lane(topic, handle)
