@@ -22,7 +22,7 @@ _JARGON = re.compile(
     re.IGNORECASE,
 )
 _SHORT_FORM = re.compile(r"(?<![\w&-])(?=\w*[A-Z]\w*[A-Z])[A-Za-z][A-Za-z0-9&]{1,9}(?![\w&]|-\d)")
-_EXPLAINED = re.compile(r"\b[a-z][\w-]*\s+\((?:the |or )?[\"“]?([A-Z][A-Za-z0-9&-]{1,9}?)s?[\"”]?\)")
+_EXPLAINED = re.compile(r"(?<![\w-])[a-z][\w-]{0,40}\s{1,3}\((?:the |or )?[\"“]?([A-Z][A-Za-z0-9&-]{1,9}?)s?[\"”]?\)")
 
 
 def unexplained_acronyms(title: str, article: str) -> list[str]:

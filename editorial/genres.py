@@ -45,7 +45,7 @@ _RELEASED = (
 )
 _DATASET = re.compile(rf"\b(?:{_RELEASED}\b{_WITHIN}\b{_DATA}|{_DATA}\b{_WITHIN}\b{_RELEASED})\b", re.IGNORECASE)
 _DATASET_TITLE = re.compile(
-    rf"\b(?:data[- ]?sets?|databases?|corpus|corpora|collection|archive|library|{_EXAMPLES})\b"
+    rf"\b(?:data[- ]?sets?|databases?|corpus|corpora|collection|{_EXAMPLES})\b"
     r"|\bdata(?=\s+(?:for|to|on|of|that|from|about)\b|\W*$|[,:;])",  # not the data of "data cleaning"
     re.IGNORECASE,
 )

@@ -20,8 +20,9 @@ _WORD = re.compile(r"[^\W_](?:[\w'’&.+]*[\w+])?(?:-\d[\w.]*)?")
 _SENTENCE_END = re.compile(r"[.:;?!–—|(\"“”‘/]\s*$")
 _NEVER_NAMES = OPENERS | NO_NAMES
 _ENDING = re.compile(r"(?:ians?|ans?|ese|ish|ers?|s)$")
-_CAPITALISED_RUN = re.compile(r"[A-Z][\w.]*(?:[\s-]+(?:(?:of|and|for|the|on)\s+)?[A-Z][\w.]*)+")
+_CAPITALISED_RUN = re.compile(r"(?<![\w.])[A-Z][\w.]{0,30}(?:[\s-](?:(?:of|and|for|the|on)\s)?[A-Z][\w.]{0,30}){1,9}")
 _TITLE_CASE_SHARE = 0.6
+_MOST_NAMES = 3  # words with a capital that a sentence may have before it looks like Title Case
 _MIN_ROOT = 4
 _LONGEST_ENDING = 4
 
@@ -40,6 +41,7 @@ class _Known:
 
     words: frozenset[str]
     pairs: frozenset[str]  # neighbouring words, run together
+    common: frozenset[str]  # words without a capital
     loners: frozenset[str]  # names of one word: capitalised, with no capitalised neighbour
     initials: frozenset[str]  # of runs of capitalised words
 
@@ -47,11 +49,11 @@ class _Known:
 def foreign_names(title: str, article: str) -> list[str]:
     """The title's names that the article lacks, as written. Words of one name must be neighbours there, too."""
     words = _words(title)
-    title_case = _is_title_case(words)
-    names = [_is_name(word, title_case) for word in words]
-    if not any(names):
+    if not any(_is_name(word, False) for word in words):
         return []
     known = _known(article)
+    title_case = _is_title_case(words, known)
+    names = [_is_name(word, title_case) for word in words]
     found: list[str] = []
     for place, word in enumerate(words):
         before = words[place - 1] if place and word.joined else None
@@ -99,6 +101,7 @@ def _known(article: str) -> _Known:
     return _Known(
         words=frozenset(keys),
         pairs=frozenset(first + second for first, second in pairwise(keys)),
+        common=frozenset(word for word in words if word[0].islower()),
         loners=frozenset(key for key, before, here, after in alone if here and not before and not after),
         initials=frozenset("".join(char for char in run if char.isupper()).lower() for run in runs),
     )
@@ -116,12 +119,16 @@ def _key(folded: str) -> str:
     return folded.rstrip(".").removesuffix("'").removesuffix("'s").replace("-", "").replace(".", "")
 
 
-def _is_title_case(words: list[_Word]) -> bool:
-    """True when the inner words are capitalised throughout; short words do not count, they never are."""
-    inner = [word.text for word in words if not word.opens and len(word.text) > 3 and word.text[0].isalpha()]
-    if not any(word.text[0].islower() for word in words):
-        return bool(inner)
-    return len(inner) > 1 and sum(text[0].isupper() for text in inner) / len(inner) > _TITLE_CASE_SHARE
+def _is_title_case(words: list[_Word], known: _Known) -> bool:
+    """True when the inner words are capitalised throughout; short words do not count, they never are.
+
+    A few capitals may just be names ("Money for Amber Robotics"), unless the article writes one of the words small.
+    """
+    inner = [word for word in words if not word.opens and len(word.text) > 3 and word.text[0].isalpha()]
+    capitals = [word for word in inner if word.text[0].isupper()]
+    if len(capitals) <= len(inner) * _TITLE_CASE_SHARE:
+        return False
+    return len(capitals) > _MOST_NAMES or any(word.key in known.common for word in capitals)
 
 
 def _is_name(word: _Word, title_case: bool) -> bool:

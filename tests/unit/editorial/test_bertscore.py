@@ -1,0 +1,110 @@
+"""BERTScore with the model that comes with the installation; loading it opens no socket."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _minilm_folder
+from infra.newsroom.stories import write_story
+
+STORIES = [write_story(3, number) for number in range(6)]
+FILLER = "The weather was mild and the streets were quiet all day long. "
+NEWS = "Harbor Labs opened a museum of clocks in Lisbon. "
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer("minilm")
+
+
+def package_scores(titles: list[str], articles: list[str]) -> list[tuple[float, float, float]]:
+    """The package's figures. It opens the model anew every time, which is why this is called with many pairs."""
+    import bert_score
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        figures = bert_score.score(titles, articles, model_type=str(_minilm_folder()), num_layers=MINILM_LAYERS)
+    return list(zip(*(values.tolist() for values in figures), strict=True))
+
+
+def test_short_articles_score_as_the_package_scores_them(scorer: Scorer) -> None:
+    titles = [story.house_title for story in STORIES] + ["Café 日本 🦊 &amp;", "a"]
+    articles = [story.text for story in STORIES] + ["Naïve\n\n  text. ", "b " * 400]
+
+    ours = scorer.score(titles, articles)
+
+    for score, (precision, recall, f1) in zip(ours, package_scores(titles, articles), strict=True):
+        assert score.precision == pytest.approx(precision, abs=1e-5)
+        assert score.recall == pytest.approx(recall, abs=1e-5)
+        assert score.f1 == pytest.approx(f1, abs=1e-5)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(), max_size=40), min_size=1, max_size=4))
+def test_any_title_has_a_score_that_does_not_depend_on_its_neighbours(scorer: Scorer, titles: list[str]) -> None:
+    together = scorer.score(titles, [NEWS * 3] * len(titles))
+    alone = [scorer.score([title], [NEWS * 3])[0] for title in titles]
+
+    for one, other in zip(together, alone, strict=True):
+        assert one.precision == pytest.approx(other.precision, abs=1e-5)
+        assert -1e-5 <= one.precision <= 1 + 1e-5
+
+
+def test_an_empty_title_or_article_scores_nothing(scorer: Scorer) -> None:
+    scores = scorer.score(["", " \n", "A title", "\ufeff"], [NEWS, NEWS, "", NEWS])
+
+    assert [score.precision for score in scores[:3]] == [0, 0, 0]
+    assert [score.evidence for score in scores[:3]] == ["", "", ""]
+
+
+def test_the_evidence_is_the_sentence_that_says_it(scorer: Scorer) -> None:
+    article = FILLER * 4 + NEWS + FILLER * 4
+
+    (score,) = scorer.score(["Museum of clocks opens in Lisbon"], [article])
+
+    assert score.evidence == NEWS.strip()
+
+
+def test_support_behind_the_512th_token_is_seen(scorer: Scorer) -> None:
+    title = "Museum of clocks opens in Lisbon"
+
+    with_news, without = scorer.score([title, title], [FILLER * 60 + NEWS, FILLER * 61])
+
+    assert with_news.precision > without.precision + 0.2
+    assert with_news.evidence == NEWS.strip()
+
+
+def test_windows_cover_a_long_text_and_end_with_sentences(scorer: Scorer) -> None:
+    text = (FILLER * 120).strip()
+
+    windows = scorer._windows(text)
+    starts = [start for window in windows for start in window.starts if start >= 0]
+
+    assert len(windows) > 2
+    assert all(len(window.ids) <= 512 for window in windows)
+    assert starts == sorted(set(starts))
+    assert len(starts) == len(scorer._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+    assert all(window.starts[1] % len(FILLER) == 0 for window in windows)
+
+
+def test_an_article_without_end_is_read_to_a_bound(scorer: Scorer) -> None:
+    assert len(scorer._windows("word " * 30_000)) == MAX_WINDOWS
+
+
+def test_the_hash_names_model_layer_and_versions_but_no_folder(scorer: Scorer) -> None:
+    assert scorer.hash.startswith("all-MiniLM-L6-v2_L6_no-idf_version=")
+    assert "/" not in scorer.hash
+
+
+def test_an_unknown_model_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ValueError, match="minilm"):
+        Scorer("no-such-model")
+
+
+def test_titles_and_articles_must_be_pairs(scorer: Scorer) -> None:
+    with pytest.raises(ValueError):
+        scorer.score(["one"], [])

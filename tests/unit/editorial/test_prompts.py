@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from editorial.prompts import PROMPTS, digest, render
+
+DIGESTS = {
+    "v1": "d605451770aebada82f4acb018ec6cdef988f36d10a4f42913c9a37ad0906112",
+    "v2": "412648c5fb42565e0edfc5aa512ff0a96c62df5683ecfa2c8013ee88486f958a",
+    "v3": "8f9be52c2523ddd718975cc15a768ceab9b56c05ade1fb3f116861d09fdcc8d6",
+}
+
+
+def test_a_published_prompt_never_changes() -> None:
+    """Adapters were trained with these words. To change a prompt, add a version."""
+    assert {version: digest(version) for version in PROMPTS} == DIGESTS
+
+
+@pytest.mark.parametrize("version", PROMPTS)
+def test_the_article_goes_in_as_it_is(version: str) -> None:
+    text = "Braces {text} {0} and \\1 are part of the article."
+
+    rendered = render(version, text)
+
+    assert rendered.count(text) == 1
+
+
+def test_an_unknown_version_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        render("v0", "An article.")
