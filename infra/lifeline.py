@@ -1,8 +1,8 @@
 """Ties a process to its parent: when the parent dies, however it dies, the kernel sends the child a signal.
 
 Linux only (prctl); elsewhere it does nothing and a parent killed with -9 leaves its children behind. Also a launcher,
-run by file name so that it needs no package: `python infra/lifeline.py PARENT SIGNAL LAUNCH_FILE`, where the launch
-file is JSON with `command`, `environment` and the working `folder`. A file, because supervisord's own way with quotes loses some of them.
+run by file name so that it needs no package: `python infra/lifeline.py PARENT SIGNAL LAUNCH_FILE`. The launch file is
+JSON with `command`, `environment` and the working `folder`: supervisord's own way with quotes loses some of them.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ from infra.folder import FolderUnusable, make_usable, write_whole
 from infra.settings import Settings
 from infra.supervisord import Process, configuration, count_ends, last_lines, socket_path
 
+__all__ = ["AlreadyRunning", "Process", "State", "Supervisor", "SupervisorFailed"]
+
 START_TIMEOUT_S = 30.0
 DOWN = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN", "GONE")
 
