@@ -95,3 +95,9 @@ def explain(
 ) -> None:
     """Tell an article's whole way: where it came from, its titles and scores, what people did, what learned from it."""
     raise typer.Exit(import_module("copydesk.explain").run(get_settings(), article, as_json=as_json))
+
+
+@app.command()
+def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
+    """Say what is there, what is missing and what to do about it; exit status 0 if everything necessary is there."""
+    raise typer.Exit(import_module("copydesk.doctor").run(get_settings(), as_json=as_json))

@@ -96,13 +96,22 @@ def check_port(port: int) -> None:
 
 def holder(port: int) -> str:
     """Who listens on a port, in brackets with a leading space; empty if the system does not tell."""
+    process = listener(port)
+    try:
+        return f" (by process {process.pid}, {process.name()})" if process else ""
+    except psutil.Error:
+        return ""
+
+
+def listener(port: int) -> psutil.Process | None:
+    """The process that listens on a TCP port; None if there is none or the system does not tell."""
     try:
         for link in psutil.net_connections("tcp"):
             if link.status == psutil.CONN_LISTEN and link.laddr and link.laddr.port == port and link.pid:
-                return f" (by process {link.pid}, {psutil.Process(link.pid).name()})"
+                return psutil.Process(link.pid)
     except psutil.Error:
         pass  # other users' processes are not ours to see everywhere
-    return ""
+    return None
 
 
 def find_java() -> Path:

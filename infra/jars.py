@@ -98,6 +98,17 @@ def ensure_jars(settings: Settings, jars: Sequence[Jar] | None = None) -> list[P
     return [folder / jar.filename for jar in pinned]
 
 
+def probe(settings: Settings) -> tuple[int, int]:
+    """(intact jars in the cache, jars needed). Raises `JarsUnavailable` if some are missing and cannot be fetched."""
+    pinned = read_lock(LOCK.read_text())
+    folder = cache_folder(settings, pinned)
+    missing = [jar for jar in pinned if not intact(folder, jar)]
+    if missing:
+        with tempfile.TemporaryDirectory() as staging:  # one small jar shows that the others can be had
+            _download(settings.maven_repository, min(missing, key=lambda jar: jar.name != "jspecify"), Path(staging))
+    return len(pinned) - len(missing), len(pinned)
+
+
 def _fetch(repository: str, jar: Jar, folder: Path) -> None:
     """Download into a folder of its own, check, then rename: the cache never holds half a file."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as staging:
