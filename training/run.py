@@ -32,7 +32,7 @@ from training.finetune import TrainingLog, finetune, write_manifest
 from training.gate import judge
 from training.recipe import Recipe, load_recipe
 
-NICENESS = 5
+NICENESS = 10
 """Serving goes first where both want the processor."""
 PROGRESS_EVERY_S = 1.0
 

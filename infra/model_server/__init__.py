@@ -6,18 +6,21 @@ words spoken there. The generator does not notice whether it talks to this or to
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from importlib import import_module
 
 from infra.settings import LOOPBACK, Settings
 
+log = logging.getLogger(__name__)
 GRACE_S = 60
 """Seconds that running requests get to finish after SIGTERM."""
 
 
 def main(settings: Settings) -> None:
     """Load the base model and serve until SIGTERM or Ctrl-C. Raises `SystemExit` with words if the port is taken."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s model server %(levelname)s %(message)s")
     listener = _bind(settings.model_server_port)
     uvicorn = import_module("uvicorn")
     app_module = import_module("infra.model_server.app")
@@ -28,6 +31,7 @@ def main(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     engine = engine_module.Engine.load(settings.base_model, settings.base_revision, settings.torch_threads)
+    log.info("%s serves on %s:%d", settings.base_model, LOOPBACK, settings.model_server_port)
     with batcher_module.Batcher(engine) as batcher:
         app = app_module.create_app(engine, batcher)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S)

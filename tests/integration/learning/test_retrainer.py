@@ -134,7 +134,6 @@ def test_a_killed_training_is_interrupted_and_starts_again_by_itself(house: Hous
     assert first is not None
     [child] = psutil.Process().children()
     child.kill()
-    child.wait(10)
     second = wait_until(lambda: other_run(house, first), 30)
     assert house.runner.start(house.ledger.facts(house.settings), actor="test", why="a second one") is None
     house.runner.stop()
