@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from editorial import prompts
+from infra.settings import Settings
+from schemas.envelope import Envelope
+from schemas.errors import Invalid, Transient, Unavailable
+from schemas.events import Adapter, Event, Title
+from schemas.topics import TITLES, Topic
+from tests.samples import NOW, make_adapter, make_article
+from workers.generator import rollout as rollout_module
+from workers.generator.engine import Answer, Engine, LoadRefused, TooLong, UnknownModel
+from workers.generator.rollout import Rollout, newer, objection, server_path
+from workers.generator.worker import Generator
+
+
+@dataclass
+class Server(Engine):
+    """A model server in the process: its models, and what goes wrong next."""
+
+    names: set[str] = field(default_factory=set)
+    prompts: list[str] = field(default_factory=list)
+    trouble: list[Exception] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    text: str = 'Title: "Harbour opens"\n'
+    context: int = 10_000
+
+    async def load(self, name: str, path: str) -> None:
+        if name in self.broken:
+            raise LoadRefused(f"{path} is broken")
+        self.names.add(name)
+
+    async def unload(self, name: str) -> None:
+        self.names.discard(name)
+
+    async def complete(self, model: str, prompt: str) -> Answer:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        if model not in self.names:
+            raise UnknownModel(model)
+        if len(prompt) > self.context:
+            raise TooLong("context length")
+        self.prompts.append(prompt)
+        return Answer(text=self.text, input_tokens=1000, output_tokens=10, seconds=0.5)
+
+
+@dataclass
+class Outbox:
+    """Keeps what is sent."""
+
+    sent: list[tuple[Topic, Event]] = field(default_factory=list)
+
+    async def send(self, topic: Topic, event: Event) -> None:
+        self.sent.append((topic, event))
+
+    @property
+    def titles(self) -> list[Title]:
+        return [event for _, event in self.sent if isinstance(event, Title)]
+
+
+def envelope(event: Event) -> Envelope:
+    return Envelope(event=event, event_id=str(event.event_id), source="/test", time=NOW, traceparent="")
+
+
+@asynccontextmanager
+async def converging(rollout: Rollout) -> AsyncIterator[None]:
+    task = asyncio.create_task(rollout.converge())
+    yield
+    task.cancel()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout_module, "RETRY_S", 0.0)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def rollout(server: Server) -> Rollout:
+    return Rollout(server, linger_s=0.0)
+
+
+async def serve(rollout: Rollout, *adapters: Adapter) -> None:
+    for adapter in adapters:
+        await rollout.announced(envelope(adapter))
+    rollout.current()
+    await settle()
+
+
+# --- the rollout ----------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_serves_before_an_adapter_is_announced(rollout: Rollout) -> None:
+    async with converging(rollout):
+        await serve(rollout)
+        with pytest.raises(Unavailable), rollout.lease():
+            pass
+
+
+async def test_history_is_not_replayed_only_the_newest_adapter_is_loaded(rollout: Rollout, server: Server) -> None:
+    async with converging(rollout):
+        await rollout.announced(envelope(make_adapter(1)))
+        await settle()
+        assert server.names == set()
+        await serve(rollout, make_adapter(2), make_adapter(3), make_adapter(2))
+    assert server.names == {"v3"}
+
+
+async def test_a_running_title_keeps_its_version_and_the_old_one_goes_when_it_is_done(
+    rollout: Rollout, server: Server
+) -> None:
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+        with rollout.lease() as running:
+            await serve(rollout, make_adapter(2))
+            with rollout.lease() as fresh:
+                assert (running.model_version, fresh.model_version) == ("v1", "v2")
+            assert server.names == {"v1", "v2"}
+        await settle()
+        assert server.names == {"v2"}
+
+
+async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(rollout: Rollout, server: Server) -> None:
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+        server.broken = {"v2"}
+        await serve(rollout, make_adapter(2))
+        assert rollout.serving == make_adapter(1)
+        server.broken = set()
+        await settle()
+        assert rollout.serving == make_adapter(2)
+
+
+async def test_a_rollback_brings_the_old_version_back(rollout: Rollout, server: Server) -> None:
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+        await serve(rollout, make_adapter(2))
+        await serve(rollout, make_adapter(3, version="v1"))
+        assert rollout.serving is not None
+        assert (rollout.serving.model_version, "v1" in server.names) == ("v1", True)
+
+
+def test_only_a_newer_champion_changes_what_is_wanted() -> None:
+    assert newer(None, make_adapter(1))
+    assert newer(make_adapter(1), make_adapter(2))
+    assert not newer(make_adapter(2), make_adapter(1))
+    assert not newer(make_adapter(2), make_adapter(2))
+    assert not newer(None, make_adapter(1, alias="challenger"))
+
+
+def test_an_adapter_trained_with_another_prompt_must_not_serve() -> None:
+    assert objection(make_adapter()) is None
+    assert "not the text" in (objection(make_adapter(prompt_digest="0" * 64)) or "")
+    assert "not known" in (objection(make_adapter(prompt_version="v99")) or "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///data/my%20models/v2", "/data/my models/v2"),
+        ("/data/models/v2", "/data/models/v2"),
+        ("hf://someone/adapter", "hf://someone/adapter"),
+    ],
+)
+def test_the_model_server_is_given_a_path(uri: str, path: str) -> None:
+    assert server_path(uri) == path
+
+
+# --- the generator --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def generator(rollout: Rollout, server: Server) -> AsyncIterator[Generator]:
+    settings = Settings(usd_per_million_input_tokens=2.0, usd_per_million_output_tokens=10.0, max_article_tokens=100)
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+        yield Generator(settings, server, rollout)
+
+
+async def test_an_article_becomes_a_title_that_says_how_it_came_about(generator: Generator, server: Server) -> None:
+    article, outbox = make_article(), Outbox()
+    await generator.write(envelope(article), outbox)
+    [(topic, title)] = outbox.sent
+    assert topic is TITLES
+    assert isinstance(title, Title)
+    assert (title.text, title.raw, title.article) == ('"Harbour opens"', server.text, article)
+    assert (title.model_version, title.prompt_version, title.base_model) == ("v1", "v3", "base")
+    assert (title.attempts, title.input_tokens) == (1, 1000)
+    assert title.cost_usd == pytest.approx(0.0021)
+    assert server.prompts == [prompts.render("v3", article.text)]
+
+
+async def test_the_same_article_twice_is_the_same_title(generator: Generator) -> None:
+    outbox = Outbox()
+    await generator.write(envelope(make_article()), outbox)
+    await generator.write(envelope(make_article()), outbox)
+    assert outbox.titles[0].event_id == outbox.titles[1].event_id
+
+
+async def test_an_empty_title_goes_on(generator: Generator, server: Server) -> None:
+    server.text, outbox = " \n", Outbox()
+    await generator.write(envelope(make_article()), outbox)
+    assert outbox.titles[0].text == ""
+
+
+async def test_an_article_of_two_megabytes_is_cut(generator: Generator, server: Server) -> None:
+    outbox = Outbox()
+    await generator.write(envelope(make_article(text="A harbour opens today. " * 90_000)), outbox)
+    assert len(server.prompts[0]) < 2000
+    assert outbox.titles[0].article.text.startswith("A harbour opens today.")
+
+
+async def test_an_article_that_is_still_too_long_for_the_model_is_cut_shorter(
+    generator: Generator, server: Server
+) -> None:
+    server.context, outbox = 200, Outbox()
+    await generator.write(envelope(make_article(text="A harbour opens today. " * 100)), outbox)
+    assert len(outbox.titles) == 1
+
+
+async def test_a_prompt_that_never_fits_is_invalid(generator: Generator, server: Server) -> None:
+    server.context = 10
+    with pytest.raises(Invalid):
+        await generator.write(envelope(make_article(text="A harbour opens today. " * 100)), Outbox())
+
+
+async def test_a_title_counts_the_requests_it_took(generator: Generator, server: Server) -> None:
+    server.trouble, outbox = [Transient("nonsense"), Unavailable("away")], Outbox()
+    for _ in range(2):
+        with pytest.raises(Transient):
+            await generator.write(envelope(make_article()), outbox)
+    await generator.write(envelope(make_article()), outbox)
+    await generator.write(envelope(make_article(2)), outbox)
+    assert [title.attempts for title in outbox.titles] == [3, 1]
+
+
+async def test_a_server_that_was_restarted_gets_its_adapter_back(generator: Generator, server: Server) -> None:
+    server.names.clear()
+    outbox = Outbox()
+    with pytest.raises(Unavailable, match="loaded again"):
+        await generator.write(envelope(make_article()), outbox)
+    await generator.write(envelope(make_article()), outbox)
+    assert len(outbox.titles) == 1
