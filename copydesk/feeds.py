@@ -75,10 +75,13 @@ def subscribe(engine: Engine, feeds: Iterable[Subscribed]) -> int:
             parts = urlsplit(feed.url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise Invalid(f"not the address of a feed: {feed.url!r} (http://… or https://… is)")
-            if session.get(FeedRow, feed.url) is None:
+            row = session.get(FeedRow, feed.url)
+            if row is None:
                 session.add(FeedRow(url=feed.url, name=feed.name))
                 session.flush()
                 added += 1
+            elif not row.active:  # given up because it was gone: somebody thinks that it is back
+                row.active, row.next_poll_at = True, None
     return added
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -142,6 +144,9 @@ def main(
     log.info("%d articles, http://%s:%d/", press.count(now), LOOPBACK, settings.newsroom_port)
     app = create_app(press, lambda: datetime.now(UTC))
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+    # after its clean stop uvicorn sends itself the signal again: with these handlers the exit status is 0
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listener])
 
 

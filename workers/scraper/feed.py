@@ -117,8 +117,9 @@ def _parse_xml(body: bytes, url: str, content_type: str) -> Feed:
             guid=str(item.get("id", "")),
             url=str(item.get("link", "")),
             headline=str(item.get("title", "")),
-            published_at=_struct_time(item.get("published_parsed") or item.get("updated_parsed")),
-            touched=json.dumps([item.get("updated", ""), item.get("summary", "")]),
+            published_at=_struct_time(item.get("published_parsed") or dict.get(item, "updated_parsed")),
+            # dict.get: feedparser's own falls back on `published`, with a warning
+            touched=json.dumps([dict.get(item, "updated", ""), item.get("summary", "")]),
         )
         for item in parsed.entries
     ]

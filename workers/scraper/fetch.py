@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
@@ -69,13 +69,15 @@ class PublicNetworks(httpcore.AsyncNetworkBackend):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError(f"{host} is not known: {error}") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            if not is_public(address):
-                raise Invalid(
-                    f"{host} is in a private network ({address}); COPYDESK_ALLOW_PRIVATE_NETWORKS=1 allows it"
-                )
-        return addresses[0]
+        return checked(host, [str(entry[4][0]) for entry in found])
+
+
+def checked(host: str, addresses: Sequence[str]) -> str:
+    """The address to connect to; `Invalid` if any of the host's is private: half a public name is no public name."""
+    for address in addresses:
+        if not is_public(address):
+            raise Invalid(f"{host} is in a private network ({address}); COPYDESK_ALLOW_PRIVATE_NETWORKS=1 allows it")
+    return addresses[0]
 
 
 def is_public(address: str) -> bool:
