@@ -103,7 +103,7 @@ def test_the_trained_adapter_serves_by_the_servers_engine(
 def test_only_the_title_and_its_end_count(tiny_base: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_base)
     encoded = encode(tokenizer, RECIPE, "An article.", "A title")
-    title = tokenizer.decode(encoded.ids[encoded.prompt_tokens :])
+    title = tokenizer.decode(list(encoded.ids[encoded.prompt_tokens :]))
     assert title == "A title<|end|>"
     with pytest.raises(ValueError, match="max_tokens"):
         encode(tokenizer, RECIPE, "word " * 600, "A title")
