@@ -79,7 +79,7 @@ def foreign_figures(title: str, article: str) -> list[str]:
     Two kinds may be missing from an article without being wrong: the count of a list's entries ("9 tips for …"), as
     long as the article does not count the same things otherwise, and a year, unless the article names distant years.
     """
-    figures = [match for match in _NUMBER.finditer(title) if match["digits"] not in _IDIOMS]
+    figures = [match for match in _NUMBER.finditer(title) if match[0] not in _IDIOMS or _is_money(match)]
     if not figures:
         return []
     known = article_values(article)
@@ -130,6 +130,10 @@ def _supported(figure: Figure, known: frozenset[float]) -> bool:
         return False  # a small count is exact: 3 is not a rounded 2.7
     near = [value for value in known if abs(figure.value - value) <= figure.tolerance * (1 + 1e-9)]
     return any(value % 1 != 0 or figure.tolerance >= 1 for value in near)
+
+
+def _is_money(match: re.Match[str]) -> bool:
+    return match.string[: match.start()].endswith(("$", "€", "£"))
 
 
 def _figure(match: re.Match[str]) -> Figure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from editorial.rules import check
@@ -30,7 +32,7 @@ def test_a_name_from_another_story_is_found() -> None:
     caught = 0
     swapped = [
         (story.house_title.replace(story.facts["company"], other.facts["company"]), story.text)
-        for story, other in zip(STORIES, STORIES[1:], strict=False)
+        for story, other in pairwise(STORIES)
         if story.facts["company"] in story.house_title and other.facts["company"] not in story.text
     ]
     for title, text in swapped:
@@ -43,7 +45,7 @@ def test_a_name_from_another_story_is_found() -> None:
 def test_half_a_name_from_another_story_is_found() -> None:
     mixed = [
         (story.house_title.replace(story.facts["company"], f"{first} {second}"), story.text)
-        for story, other in zip(STORIES, STORIES[1:], strict=False)
+        for story, other in pairwise(STORIES)
         if story.facts["company"] in story.house_title
         if (first := story.facts["company"].split()[0]) and (second := other.facts["company"].split()[1])
         if f"{first} {second}" not in story.text
@@ -58,7 +60,7 @@ def test_a_sum_from_another_story_is_found() -> None:
     sums = [story for story in STORIES if "amount" in story.facts and f"${story.facts['amount']} " in story.house_title]
     changed = [
         (story.house_title.replace(f"${story.facts['amount']} ", f"${other.facts['amount']} "), story.text)
-        for story, other in zip(sums, sums[1:], strict=False)
+        for story, other in pairwise(sums)
         if f"{other.facts['amount']} million" not in story.text
     ]
 
