@@ -35,12 +35,10 @@ def main(settings: Settings) -> None:
     runner = Runner(settings, ledger, registry)
     first_champion(registry, settings, datetime.now(UTC))
     _announce_at_start(registry, settings, stopping)
-    try:
-        while not stopping.wait(settings.retrain_poll_s):
-            look(settings, ledger, runner)
-            _try_announcing(registry, settings)
-    finally:
-        runner.stop()
+    while not stopping.wait(settings.retrain_poll_s):
+        look(settings, ledger, runner)
+        _try_announcing(registry, settings)
+    runner.stop()  # only here: if we end by a defect, the training goes on and the next retrainer finishes it
 
 
 def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
