@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copydesk.main import app
+from copydesk.main import main
 
 if __name__ == "__main__":
-    app()
+    main()

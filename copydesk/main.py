@@ -1,14 +1,19 @@
-"""The command line. Heavy imports stay inside the commands, so that `--help` answers at once."""
+"""The command line. Heavy imports stay inside the commands, so that `--help` answers at once.
+
+Trouble that a person can mend is told in one sentence on standard error with exit status 1; a traceback is a defect.
+"""
 
 from __future__ import annotations
 
+import logging
+import sys
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 
 import typer
 
-from copydesk import models, retrain
+from copydesk import feeds, models, retrain
 from infra.settings import get_settings
 
 app = typer.Typer(
@@ -18,8 +23,39 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
+
+
+def main() -> None:
+    """The `copydesk` command."""
+    try:
+        app()
+    except Exception as error:
+        if type(error).__name__ not in MENDABLE:
+            raise
+        sys.exit(f"copydesk: {error}")
+
+
+MENDABLE = frozenset(
+    {
+        "AlreadyRunning",
+        "DatabaseUnusable",
+        "FolderUnusable",
+        "Invalid",
+        "JarsUnavailable",
+        "SupervisorFailed",
+        "Transient",
+        "Unavailable",
+    }
+)
+"""By name, so that `--help` need not import what raises them."""
+
+
+def _log_as(name: str) -> None:
+    form = f"%(asctime)s {name} %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
 
 
 class WorkerName(StrEnum):
@@ -36,18 +72,21 @@ class WorkerName(StrEnum):
 @app.command()
 def worker(name: WorkerName) -> None:
     """Run one worker until it is told to stop."""
+    _log_as(name)
     import_module(f"workers.{name}.worker").main(get_settings())
 
 
 @app.command()
 def broker() -> None:
     """Run the embedded Apache Kafka broker on 127.0.0.1."""
+    _log_as("broker")
     import_module("infra.broker").main(get_settings())
 
 
 @app.command(name="model-server")
 def model_server() -> None:
     """Run the embedded model server (OpenAI protocol, vLLM's adapter endpoints)."""
+    _log_as("model server")
     import_module("infra.model_server").main(get_settings())
 
 
@@ -62,6 +101,7 @@ def newsroom(
     seed: int = typer.Option(1, help="The same seed gives the same stories."),
 ) -> None:
     """Run a simulated press on 127.0.0.1: sites, feeds and article pages."""
+    _log_as("newsroom")
     module = import_module("infra.newsroom.app")
     module.main(get_settings(), articles=articles, limit=limit, per_minute=per_minute, seed=seed, total=total)
 

@@ -40,7 +40,6 @@ class Refused(Exception):
 
 def main(settings: Settings) -> None:
     """Become the broker; returns never. Exits with one of the statuses above and a message if that is not possible."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         command = prepare(settings)
     except Refused as refusal:

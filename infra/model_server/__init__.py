@@ -20,7 +20,6 @@ GRACE_S = 60
 
 def main(settings: Settings) -> None:
     """Load the base model and serve until SIGTERM or Ctrl-C. Raises `SystemExit` with words if the port is taken."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s model server %(levelname)s %(message)s")
     listener = _bind(settings.model_server_port)
     uvicorn = import_module("uvicorn")
     app_module = import_module("infra.model_server.app")

@@ -134,7 +134,6 @@ def main(
     settings: Settings, *, articles: Path | None, limit: int | None, per_minute: float, seed: int, total: int | None
 ) -> None:
     """Serve until told to stop. `articles` are all there from the start: `per_minute` and `total` mean nothing then."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s newsroom %(levelname)s %(message)s")
     now = datetime.now(UTC)
     try:
         press = _open_press(settings, articles, limit, per_minute, seed, total, now)

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 def main(settings: Settings) -> None:
     """Look, train, promote, announce, until SIGTERM. A training under way is interrupted and starts again later."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s retrainer %(levelname)s %(message)s")
     logging.getLogger("kafka").setLevel(logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

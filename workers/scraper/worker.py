@@ -185,7 +185,6 @@ async def _run(settings: Settings) -> None:
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s scraper %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("kafka").setLevel(logging.WARNING)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it shouts about every page without an article
