@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from infra.settings import Settings
 from schemas.envelope import Envelope, decode
@@ -49,7 +49,10 @@ async def _follow(
     )
     try:
         await consumer.start()
-        numbers = await consumer._client._wait_on_metadata(topic.name)
+        await consumer.topics()  # fetches what the next line answers from
+        numbers = consumer.partitions_for_topic(topic.name)
+        if not numbers:
+            raise UnknownTopicOrPartitionError(topic.name)
         partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)

@@ -295,8 +295,8 @@ async def _work(
     await _unless(stop, _broker_ready(settings))
     if on_start is not None:
         await _unless(stop, on_start())
-    await _unless(stop, app.start())
     _watch(app, window, settings, lanes)
+    await _unless(stop, app.start())
     log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
     await asyncio.wait(
         {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(app.wait_until_stopped())},
@@ -338,6 +338,7 @@ async def _broker_ready(settings: Settings) -> None:
 
 def _watch(app: faust.App, window: Window, settings: Settings, lanes: Sequence[Lane]) -> None:
     loop = asyncio.get_running_loop()
+    consumer = cast(SafeConsumer, app.consumer)
     ran = time.monotonic()
 
     def tick() -> None:
@@ -347,7 +348,6 @@ def _watch(app: faust.App, window: Window, settings: Settings, lanes: Sequence[L
 
     def vitals() -> watchdog.Vitals:
         tries = dict(window.at_work)
-        consumer = cast(SafeConsumer, app.consumer)
         member = consumer._thread._consumer
         return watchdog.Vitals(
             now=time.monotonic(),
