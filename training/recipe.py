@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -58,4 +58,8 @@ def load_recipe(name_or_path: str) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.yaml")))
         raise FileNotFoundError(f"no training recipe {name_or_path!r}; there are {known}, or give a YAML file's path")
-    return Recipe.model_validate(yaml.safe_load(path.read_text()) or {})
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text()) or {})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ValueError(f"recipe {path.name}: {faults}") from error

@@ -22,7 +22,8 @@ from workers.retrainer.ledger import FAILED, INTERRUPTED, PROMOTED, REFUSED, Led
 from workers.retrainer.trigger import Facts
 
 STOP_S = 10
-LOG_LINES = 3
+LOG_LINES = 2
+"""The last lines of a Python process that failed say why."""
 
 
 class Runner:
