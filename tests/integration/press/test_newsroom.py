@@ -21,7 +21,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 OpenPress = Callable[[Press, Hands], str]
 
 
-def test_validators_are_honest(open_press: OpenPress):
+def test_validators_are_honest(open_press: OpenPress) -> None:
     clock = Hands(NOON)
     feed = open_press(SimulatedPress(seed=1, opened_at=NOON, per_minute=60), clock) + HARBOR.feed_path
     first = httpx.get(feed)
@@ -35,7 +35,7 @@ def test_validators_are_honest(open_press: OpenPress):
     assert second.headers["etag"] != first.headers["etag"]
 
 
-def test_the_press_says_that_it_is_simulated_and_who_may_not_train(open_press: OpenPress):
+def test_the_press_says_that_it_is_simulated_and_who_may_not_train(open_press: OpenPress) -> None:
     press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60)
     base = open_press(press, Hands(NOON))
     assert "Nothing here is real news" in httpx.get(base).text
@@ -46,7 +46,7 @@ def test_the_press_says_that_it_is_simulated_and_who_may_not_train(open_press: O
     assert httpx.get(f"{base}/healthz").json()["articles"] == FIRST_BATCH
 
 
-def test_an_article_that_is_not_out_yet_has_no_page(open_press: OpenPress):
+def test_an_article_that_is_not_out_yet_has_no_page(open_press: OpenPress) -> None:
     clock = Hands(NOON + timedelta(minutes=1))
     press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60)
     base = open_press(press, clock)
@@ -56,7 +56,7 @@ def test_an_article_that_is_not_out_yet_has_no_page(open_press: OpenPress):
     assert httpx.get(newest).status_code == 404
 
 
-def test_the_process_stops_cleanly_and_says_when_its_port_is_taken(tmp_path: Path):
+def test_the_process_stops_cleanly_and_says_when_its_port_is_taken(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, newsroom_port=free_ports())
     command = [sys.executable, "-m", "copydesk", "newsroom"]
     first = subprocess.Popen(command, env=environment_for(settings))

@@ -100,7 +100,7 @@ def subscribe_all(engine: Engine, press: Press, base: str) -> None:
 
 def test_every_article_arrives_once_and_every_oddity_is_remembered(
     home: Settings, engine: Engine, open_press: OpenPress
-):
+) -> None:
     clock, wire = Hands(NOON + timedelta(seconds=1)), Wire()
     press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60, total=24)
     subscribe_all(engine, press, open_press(press, clock))
@@ -127,7 +127,7 @@ def _texts_are_as_written(press: SimulatedPress, clock: Hands, wire: Wire) -> No
         ]
 
 
-def test_a_story_told_on_two_sites_has_one_story_id(home: Settings, engine: Engine, open_press: OpenPress):
+def test_a_story_told_on_two_sites_has_one_story_id(home: Settings, engine: Engine, open_press: OpenPress) -> None:
     clock, wire = Hands(NOON + timedelta(seconds=1)), Wire()
     press = SimulatedPress(seed=2, opened_at=NOON, per_minute=60, total=24)
     subscribe_all(engine, press, open_press(press, clock))
@@ -141,7 +141,7 @@ def test_a_story_told_on_two_sites_has_one_story_id(home: Settings, engine: Engi
 
 def test_a_revised_article_is_its_second_revision_and_a_restart_sends_nothing_again(
     home: Settings, engine: Engine, open_press: OpenPress
-):
+) -> None:
     clock, wire = Hands(NOON + timedelta(seconds=1)), Wire()
     press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60, total=24)
     subscribe_all(engine, press, open_press(press, clock))
@@ -156,7 +156,9 @@ def test_a_revised_article_is_its_second_revision_and_a_restart_sends_nothing_ag
         assert article.story_id == before[article.article_id].story_id
 
 
-def test_nothing_is_marked_before_the_broker_acknowledged_it(home: Settings, engine: Engine, open_press: OpenPress):
+def test_nothing_is_marked_before_the_broker_acknowledged_it(
+    home: Settings, engine: Engine, open_press: OpenPress
+) -> None:
     clock, wire = Hands(NOON), Wire(down=True)
     press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60, total=12)
     subscribe_all(engine, press, open_press(press, clock))
@@ -167,7 +169,9 @@ def test_nothing_is_marked_before_the_broker_acknowledged_it(home: Settings, eng
     assert len({article.article_id for article in wire.articles}) == 12
 
 
-def test_an_article_of_2_mb_comes_through_cut_at_a_paragraph(home: Settings, engine: Engine, open_press: OpenPress):
+def test_an_article_of_2_mb_comes_through_cut_at_a_paragraph(
+    home: Settings, engine: Engine, open_press: OpenPress
+) -> None:
     paragraph = "This is one more sentence of a very long report on the future of thinking machines. " * 30
     text = "\n".join(f"Number {n}. {paragraph}" for n in range(1_000))
     line = Line(id="a/b c", url="https://real.example/x", source="real.example", title="Long & winding", text=text)
@@ -181,7 +185,7 @@ def test_an_article_of_2_mb_comes_through_cut_at_a_paragraph(home: Settings, eng
 
 def test_feeds_that_hang_fail_or_are_gone_do_not_stop_a_good_one(
     home: Settings, engine: Engine, serve: Callable[[FastAPI], str], open_press: OpenPress
-):
+) -> None:
     app, asked = FastAPI(), Counter[str]()
 
     @app.get("/{name}")
@@ -209,7 +213,9 @@ def test_feeds_that_hang_fail_or_are_gone_do_not_stop_a_good_one(
     assert of(engine, f"{base}/new").healthy
 
 
-def test_private_networks_are_refused_unless_allowed(home: Settings, engine: Engine, serve: Callable[[FastAPI], str]):
+def test_private_networks_are_refused_unless_allowed(
+    home: Settings, engine: Engine, serve: Callable[[FastAPI], str]
+) -> None:
     app, asked = FastAPI(), Counter[str]()
 
     @app.get("/{path:path}")
@@ -225,7 +231,7 @@ def test_private_networks_are_refused_unless_allowed(home: Settings, engine: Eng
     assert not asked
 
 
-def test_articles_reach_a_real_broker(settings: Settings, open_press: OpenPress):
+def test_articles_reach_a_real_broker(settings: Settings, open_press: OpenPress) -> None:
     settings = settings.model_copy(update={"allow_private_networks": True, "min_poll_s": 0.5})
     engine = make_engine(settings)
     migrate(engine)

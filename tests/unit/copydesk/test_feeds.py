@@ -12,12 +12,12 @@ from infra.settings import Settings
 from schemas.errors import Invalid
 
 
-def test_what_is_exported_can_be_imported_again():
+def test_what_is_exported_can_be_imported_again() -> None:
     feeds = [Subscribed("https://h.example/feed?a=1&b=2", 'The "Harbor" & <Times>'), Subscribed("http://x.example/")]
     assert read_opml(write_opml(feeds).encode()) == [feeds[0], Subscribed(feeds[1].url, feeds[1].url)]
 
 
-def test_folders_are_walked_through():
+def test_folders_are_walked_through() -> None:
     text = b"<opml><body><outline text='AI'><outline text='A' xmlUrl='https://a.example/'/></outline></body></opml>"
     assert read_opml(text) == [Subscribed("https://a.example/", "A")]
 
@@ -25,12 +25,12 @@ def test_folders_are_walked_through():
 @pytest.mark.parametrize(
     "text", [b"", b"<html/>", b"<opml>", b"<!DOCTYPE opml [<!ENTITY a 'b'>]><opml/>", b"\xff\xfe\x00"]
 )
-def test_what_is_no_opml_is_invalid(text: bytes):
+def test_what_is_no_opml_is_invalid(text: bytes) -> None:
     with pytest.raises(Invalid, match="not OPML"):
         read_opml(text)
 
 
-def test_subscribing_twice_is_subscribing_once(tmp_path: Path):
+def test_subscribing_twice_is_subscribing_once(tmp_path: Path) -> None:
     engine = make_engine(Settings(home=tmp_path))
     migrate(engine)
     feed = Subscribed("https://a.example/feed", "A")
@@ -41,7 +41,7 @@ def test_subscribing_twice_is_subscribing_once(tmp_path: Path):
 
 
 @pytest.mark.parametrize("url", ["a.example/feed", "ftp://a.example/", "file:///etc/passwd", "https://", ""])
-def test_only_web_addresses_are_subscribed(tmp_path: Path, url: str):
+def test_only_web_addresses_are_subscribed(tmp_path: Path, url: str) -> None:
     engine = make_engine(Settings(home=tmp_path))
     migrate(engine)
     with pytest.raises(Invalid, match="not the address"):

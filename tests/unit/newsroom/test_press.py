@@ -41,13 +41,13 @@ def everything(of: SimulatedPress, now: datetime) -> list[Item]:
     return [item for site in SITES for item in of.items(site, now)]
 
 
-def test_the_same_seed_and_time_give_the_same_press_and_another_seed_another():
+def test_the_same_seed_and_time_give_the_same_press_and_another_seed_another() -> None:
     later = NOON + timedelta(minutes=2)
     assert everything(press(), later) == everything(press(), later)
     assert everything(press(seed=2), later) != everything(press(), later)
 
 
-def test_articles_appear_one_by_one_and_stop_at_the_total():
+def test_articles_appear_one_by_one_and_stop_at_the_total() -> None:
     counts = [press(total=40).count(NOON + timedelta(seconds=seconds)) for seconds in (-60, 0, 5, 16, 3600)]
     assert counts == [FIRST_BATCH, FIRST_BATCH, FIRST_BATCH + 5, 40, 40]
     assert not press(total=40).complete(NOON + timedelta(seconds=20))
@@ -55,14 +55,14 @@ def test_articles_appear_one_by_one_and_stop_at_the_total():
     assert not press().complete(NOON + timedelta(days=365))
 
 
-def test_with_a_total_the_feeds_list_all_and_without_one_the_newest():
+def test_with_a_total_the_feeds_list_all_and_without_one_the_newest() -> None:
     month = NOON + timedelta(days=30)
     real = [item for item in everything(press(total=300), month) if item.page in (Page.article, Page.heavy)]
     assert len(real) == 300
     assert max(len(press().items(site, month)) for site in SITES) <= FEED_LENGTH + 1
 
 
-def test_every_listed_item_is_found_again_and_nothing_else():
+def test_every_listed_item_is_found_again_and_nothing_else() -> None:
     one, now = press(), NOON + timedelta(minutes=1)
     for site in SITES:
         for item in one.items(site, now):
@@ -71,7 +71,7 @@ def test_every_listed_item_is_found_again_and_nothing_else():
     assert one.find(NORTHWIRE, "../../etc/passwd", now) is None
 
 
-def test_some_articles_are_revised_and_keep_their_address():
+def test_some_articles_are_revised_and_keep_their_address() -> None:
     before = {item.slug: item for item in everything(press(), NOON)}
     after = {item.slug: item for item in everything(press(), NOON + REVISED_AFTER)}
     revised = [slug for slug in before if after[slug].updated_at > before[slug].updated_at]
@@ -79,7 +79,7 @@ def test_some_articles_are_revised_and_keep_their_address():
     assert all(after[slug].paragraphs != before[slug].paragraphs for slug in revised)
 
 
-def test_a_restart_goes_on_and_another_seed_starts_anew(tmp_path: Path):
+def test_a_restart_goes_on_and_another_seed_starts_anew(tmp_path: Path) -> None:
     note = tmp_path / "new" / "newsroom.json"
     assert remember_opening(note, 1, NOON) == NOON
     assert remember_opening(note, 1, NOON + timedelta(hours=1)) == NOON
@@ -95,7 +95,7 @@ def write(path: Path, *lines: object) -> Path:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
-def test_a_file_is_read_packed_or_not_up_to_the_limit(tmp_path: Path, name: str):
+def test_a_file_is_read_packed_or_not_up_to_the_limit(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, *({**LINE, "id": str(number)} for number in range(5)), "")
     assert [line.id for line in read_archive(path, 3)] == ["0", "1", "2"]
     assert len(read_archive(path)) == 5
@@ -111,12 +111,12 @@ def test_a_file_is_read_packed_or_not_up_to_the_limit(tmp_path: Path, name: str)
         ([], "no articles"),
     ],
 )
-def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, lines: list[object], words: str):
+def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, lines: list[object], words: str) -> None:
     with pytest.raises(Invalid, match=words):
         read_archive(write(tmp_path / "a.jsonl", *lines))
 
 
-def test_a_file_that_cannot_be_read_says_so(tmp_path: Path):
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl.gz").write_bytes(b"not packed at all")
     (tmp_path / "c.jsonl").write_bytes(b"\xff\xfe{}")
     for name in ("a.jsonl", "b.jsonl.gz", "c.jsonl"):
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path):
             read_archive(tmp_path / name)
 
 
-def test_sources_whose_slugs_are_alike_stay_two_sites():
+def test_sources_whose_slugs_are_alike_stay_two_sites() -> None:
     lines = [Line.model_validate({**LINE, "id": str(n), "source": source}) for n, source in enumerate(["a.b", "a-b"])]
     archived = ArchivedPress(lines, NOON)
     assert len({site.slug for site in archived.sites}) == 2

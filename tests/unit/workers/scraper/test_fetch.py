@@ -9,7 +9,7 @@ from workers.scraper.fetch import checked, is_public
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"])
-def test_public_addresses_are_public(address: str):
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
@@ -31,11 +31,11 @@ def test_public_addresses_are_public(address: str):
         "2002:7f00:1::",
     ],
 )
-def test_private_addresses_in_every_disguise_are_not(address: str):
+def test_private_addresses_in_every_disguise_are_not(address: str) -> None:
     assert not is_public(address)
 
 
-def test_a_host_with_one_private_address_is_refused():
+def test_a_host_with_one_private_address_is_refused() -> None:
     assert checked("h.example", ["93.184.215.14"]) == "93.184.215.14"
     with pytest.raises(Invalid, match="private network"):
         checked("h.example", ["93.184.215.14", "10.0.0.1"])

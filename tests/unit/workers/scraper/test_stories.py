@@ -21,7 +21,7 @@ def tell(index: StoryIndex, name: str, story: Story, at: datetime = NOON) -> UUI
     return story_id
 
 
-def test_nine_of_ten_retold_stories_are_found_and_one_in_fifty_others_confused_at_most():
+def test_nine_of_ten_retold_stories_are_found_and_one_in_fifty_others_confused_at_most() -> None:
     index, rng = StoryIndex(), random.Random(3)
     ids: list[UUID] = []
     found, retold, confused = 0, 0, 0
@@ -36,19 +36,19 @@ def test_nine_of_ten_retold_stories_are_found_and_one_in_fifty_others_confused_a
     assert confused <= 4
 
 
-def test_a_revision_stays_in_its_story_and_is_not_counted_twice():
+def test_a_revision_stays_in_its_story_and_is_not_counted_twice() -> None:
     index, story = StoryIndex(), write_story(1, 3)
     first = tell(index, "a", story)
     assert tell(index, "a", revise(story, 1)) == first
     assert len(index) == 1
 
 
-def test_the_first_two_articles_ever_are_not_one_story():
+def test_the_first_two_articles_ever_are_not_one_story() -> None:
     index = StoryIndex()
     assert tell(index, "a", write_story(1, 1)) != tell(index, "b", write_story(1, 2))
 
 
-def test_last_weeks_story_is_forgotten():
+def test_last_weeks_story_is_forgotten() -> None:
     index, story = StoryIndex(), write_story(1, 3)
     tell(index, "a", story)
     index.prune(NOON + WINDOW + timedelta(seconds=1))
@@ -56,7 +56,7 @@ def test_last_weeks_story_is_forgotten():
     assert tell(index, "b", retell(story, 1)) == uuid5(SPACE, "b")
 
 
-def test_an_article_without_words_is_a_story_of_its_own():
+def test_an_article_without_words_is_a_story_of_its_own() -> None:
     index = StoryIndex()
     empty = Story(kind="", headline="", text="", names=(), careless_title="", house_title="", flaws=frozenset())
     assert tell(index, "a", empty) != tell(index, "b", empty)
