@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from infra.settings import Settings
@@ -45,16 +45,17 @@ async def _follow(
     on_current: Callable[[], None] | None,
 ) -> None:
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap.split(","), enable_auto_commit=False, auto_offset_reset="earliest"
+        topic.name,  # without a group a subscription is every partition, asked for by name when it starts
+        bootstrap_servers=settings.bootstrap.split(","),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     try:
         await consumer.start()
-        await consumer.topics()  # fetches what the next line answers from
-        numbers = consumer.partitions_for_topic(topic.name)
-        if not numbers:
+        partitions = sorted(consumer.assignment())
+        if not partitions:
             raise UnknownTopicOrPartitionError(topic.name)
-        partitions = [TopicPartition(topic.name, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
         current = False
