@@ -56,6 +56,7 @@ MENDABLE = frozenset(
 def _log_as(name: str) -> None:
     form = f"%(asctime)s {name} %(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what matters
 
 
 class WorkerName(StrEnum):
