@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import socket
 import subprocess
@@ -132,9 +131,6 @@ def test_a_message_of_the_largest_size_passes_and_a_larger_one_is_invalid(settin
         _send(settings, [Message(key=b"k", value=bytes(MAX_MESSAGE_BYTES + 1), headers=())])
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-)  # kafka-python
 def test_sending_while_the_broker_is_down_is_transient(own_broker: Broker) -> None:
     own_broker.start()
     create_topics(own_broker.settings)
@@ -145,7 +141,6 @@ def test_sending_while_the_broker_is_down_is_transient(own_broker: Broker) -> No
             send_acked(producer, [(ARTICLES, _messages(1)[0])], timeout_s=2)
     finally:
         producer.close(timeout=0)
-        gc.collect()  # kafka-python leaves the sockets of refused connections open: their warnings belong to this test
 
 
 def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path: Path) -> None:
