@@ -22,7 +22,7 @@ from workers.desk import archive
 from workers.desk.desk import Desk, Unknown
 from workers.desk.queue import QueueItem, TitleOnDesk
 from workers.desk.reading import READING_LIMIT, Paragraph, Span, lay_out, mark_strange
-from workers.desk.verdicts import TITLE_LIMIT, AlreadyJudged, Submission, length
+from workers.desk.verdicts import TITLE_LIMIT, AlreadyJudged, Submission, length, one_line
 
 QUEUE_SHOWN = 40
 PUBLISHED_SHOWN = 50
@@ -114,6 +114,22 @@ class Bench(BaseModel):
     previous_id: UUID | None
     locked: bool
     """Somebody else's verdict holds: to be read, not to be changed."""
+
+    @property
+    def changed(self) -> bool:
+        """The wording is no longer the model's."""
+        return one_line(self.typed.text) != one_line(self.title.title)
+
+    @property
+    def approvable(self) -> bool:
+        """The model's wording could go out as it is."""
+        return 0 < length(one_line(self.title.title)) <= TITLE_LIMIT
+
+    @property
+    def other_reasons(self) -> tuple[str, ...]:
+        """Why it is here, apart from the house rules that stand beside it anyway."""
+        broken = {violation.reason for violation in self.title.violations}
+        return tuple(reason for reason in self.title.reasons if reason not in broken)
 
 
 def lay_bench(title: TitleOnDesk, typed: VerdictForm | None, curator: str, around: Sequence[QueueItem]) -> Bench:

@@ -90,7 +90,9 @@ function startEditor() {
     counter.classList.toggle("toolong", length > limit);
     const changed = oneLine(text.value) !== oneLine(before);
     restore.hidden = !changed || text.readOnly;
-    buttons.approved.classList.toggle("recommended", !changed);
+    const approve = !changed && !buttons.approved.disabled;
+    buttons.approved.className = approve ? "primary" : "plain";
+    buttons.corrected.className = approve ? "plain" : "primary";
     return changed;
   }
 
