@@ -10,7 +10,9 @@ from uuid import UUID
 from schemas.events import Violation
 
 _DRAW_BYTES = 8
-_LOWEST_FEW_PERCENT = {"minilm": 0.5}
+# of 120 real headlines of at most 60 characters it flags 2 %, of 160 house titles of the simulated press under 5 %, and
+# every one of as many headlines put over the wrong article
+_LOWEST_FEW_PERCENT = {"minilm": 0.58}
 
 
 def default_threshold(scorer_model: str) -> float:

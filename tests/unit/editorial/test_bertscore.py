@@ -18,7 +18,7 @@ NEWS = "Harbor Labs opened a museum of clocks in Lisbon. "
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return Scorer("minilm")
+    return Scorer("minilm", threads=1)
 
 
 def package_scores(titles: list[str], articles: list[str]) -> list[tuple[float, float, float]]:
