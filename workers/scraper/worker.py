@@ -98,9 +98,9 @@ class Scraper:
     async def _take(self) -> None:
         """Take items off the table that nobody is reading yet."""
         self._news.clear()
-        most = READERS + len(self._busy)
-        found = await insist(lambda: asyncio.to_thread(self._ledger.waiting, self._clock(), most))
-        fresh = [item for item in found if item.key not in self._busy]
+        busy = frozenset(self._busy)  # as it is before the look: an item that is settled meanwhile must not look free
+        found = await insist(lambda: asyncio.to_thread(self._ledger.waiting, self._clock(), READERS + len(busy)))
+        fresh = [item for item in found if item.key not in busy]
         for item in fresh:
             self._busy.add(item.key)
             await self._pages.put(item)

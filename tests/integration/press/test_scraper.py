@@ -109,6 +109,7 @@ def test_every_article_arrives_once_and_every_oddity_is_remembered(
     assert len(wire.articles) == press.count(clock.now) == 24
     assert len({article.article_id for article in wire.articles}) == 24
     assert {article.language for article in wire.articles} == {"en"}
+    assert outcomes(engine) == {"sent": 24, "given up": 2}
     _texts_are_as_written(press, clock, wire)
     problems = {problem.headline: problem for feed in report(engine) for problem in feed.problems}
     dead = problems["Withdrawn: what the council really said"]
