@@ -75,7 +75,7 @@ class Scorer:
         from bert_score.utils import get_hash, get_model, get_tokenizer, model2layers
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # a worker's log is no place for it
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # a worker's log is no place for it
         if threads:
             torch.set_num_threads(threads)
         name, source, layers = model_name, model_name, model2layers.get(model_name)
@@ -176,8 +176,6 @@ def _match(title: _Encoded, article: _Encoded, text: str) -> Score:
 
 def _evidence(similarity: torch.Tensor, sentence_of: torch.Tensor, text: str, spans: Sequence[tuple[int, int]]) -> str:
     """The sentence whose own words support the title's words best (the highest mean of the maxima)."""
-    import torch
-
     best_in = similarity.new_full((similarity.shape[0], len(spans)), -1.0)
     best_in.scatter_reduce_(1, sentence_of.expand_as(similarity), similarity, reduce="amax")
     start, end = spans[int(best_in.mean(dim=0).argmax())]
