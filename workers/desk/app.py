@@ -59,7 +59,7 @@ def in_words(error: Exception) -> str:
         case HTTPException(detail=detail):
             return detail
         case Transient():
-            return f"Nothing is lost, but it could not be done now: {error}"
+            return f"It could not be done now: {error}"
         case _:
             return str(error)
 

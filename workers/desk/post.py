@@ -10,10 +10,12 @@ from kafka import KafkaProducer
 from infra.kafka import make_producer, send_acked
 from infra.settings import Settings
 from schemas.envelope import Message
+from schemas.errors import Transient
 from schemas.topics import Topic
 
+OPENING_S = 5.0
 PATIENCE_S = 20.0
-"""Longer than the broker's restart takes to notice, shorter than a curator's patience."""
+"""Longer than a broker's quick restart, shorter than a curator's patience."""
 
 
 class Post:
@@ -26,17 +28,22 @@ class Post:
 
     def __call__(self, pairs: Sequence[tuple[Topic, Message]]) -> None:
         """Send all and wait for the acknowledgements. Raises `Transient`."""
-        send_acked(self._open(), pairs, timeout_s=PATIENCE_S)
+        producer = self._open()
+        try:
+            send_acked(producer, pairs, timeout_s=PATIENCE_S)
+        except Transient:
+            self.close(timeout_s=0)  # what lies in its buffer must not go out minutes later, when minds have changed
+            raise
 
-    def close(self) -> None:
-        """Let go of the broker."""
+    def close(self, timeout_s: float = 5) -> None:
+        """Let go of the broker; the next verdict opens the way again."""
         with self._lock:
-            if self._producer is not None:
-                self._producer.close(timeout=5)
-                self._producer = None
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=timeout_s)
 
     def _open(self) -> KafkaProducer:
         with self._lock:
             if self._producer is None:
-                self._producer = make_producer(self._settings, "copydesk-desk")
+                self._producer = make_producer(self._settings, "copydesk-desk", timeout_s=OPENING_S)
             return self._producer

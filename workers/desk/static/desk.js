@@ -189,7 +189,7 @@ function startEditor() {
       setSending(false);
       const words = await response.json().then((body) => body.detail, () => response.statusText);
       const retry = response.status === 503 ? () => judge(verdict) : null;
-      alertPerson(response.status === 503 ? `Not sent yet. Your wording is kept here. ${words}` : words, retry);
+      alertPerson(response.status === 503 ? `Not confirmed. Your wording is kept here, and trying again does no harm. ${words}` : words, retry);
     } catch {
       setSending(false);
       alertPerson("The desk does not answer. Your wording is kept here.", () => judge(verdict));
