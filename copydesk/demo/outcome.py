@@ -94,7 +94,7 @@ def _holdout(outcome: Outcome) -> Table:
     for tag in sorted(set(before["by_tag"]) | set(after["by_tag"])):
         was, now = before["by_tag"].get(tag, 0), after["by_tag"].get(tag, 0)
         if was or now:
-            table.add_row(Text(f"  error: {tag}", style="dim"), str(was), str(now))
+            table.add_row(Text(f"  titles with the error {tag}", style="dim"), f"{was:.0%}", f"{now:.0%}")
     return table
 
 

@@ -17,7 +17,7 @@ _BEFORE = {
     "entities_right": 0.95,
     "precision_mean": 0.71,
     "precision_std": 0.06,
-    "by_tag": {"too_long": 9},
+    "by_tag": {"too_long": 0.15},
 }
 OUTCOME = Outcome(
     articles=200,
@@ -51,7 +51,7 @@ def test_the_table_shows_both_models_and_what_was_lost() -> None:
 
     render(OUTCOME, Console(file=screen, width=120))
 
-    for text in ("v1", "v2", "50%", "90%", "0.710", "too_long", "A title", "lost", "http://127.0.0.1:29080"):
+    for text in ("v1", "v2", "50%", "90%", "0.710", "too_long", "15%", "A title", "lost", "http://127.0.0.1:29080"):
         assert text in screen.getvalue()
 
 
