@@ -52,8 +52,8 @@ def test_a_scaled_number_reads_the_same_in_every_spelling(count: int, scale: tup
     assert {read_figures(f"It cost {spelling} then.")[0].value for spelling in spellings} == {count * 10.0**zeros}
 
 
-@given(st.integers(10, 10**6), st.integers(10, 10**6))
+@given(st.integers(2100, 10**6), st.integers(2100, 10**6))
 def test_a_changed_number_is_found(stated: int, titled: int) -> None:
     foreign = foreign_figures(f"Profit reaches {titled} dollars", f"The profit was {stated} dollars.")
 
-    assert bool(foreign) == (stated != titled) or (abs(stated - titled) <= 1 and 1900 <= titled < 2100)
+    assert bool(foreign) == (stated != titled)
