@@ -28,7 +28,9 @@ STORIES_PER_MINUTE = 90.0
 TITLES_AFTER_SWAP = 30
 """Titles of the new champion that the demo waits for before it counts."""
 SETTLE_S = 3.0
-"""Nothing may have moved for so long before the streams count as at rest."""
+"""All articles are judged and nothing has moved for so long: the streams are at rest."""
+STALLED_S = 45.0
+"""Some articles are not judged and nothing has moved for so long: they are dead letters, or lost."""
 
 
 @dataclass(frozen=True)
@@ -130,14 +132,16 @@ class Demo:
         return self.snapshot.runs_finished > runs_before and self.snapshot.run_state in ("refused", "failed")
 
     def _settle(self, curator: ScriptedCurator, view: LiveView) -> None:
-        deadline = time.monotonic() + 120
-        last, since = (-1, -1, -1), time.monotonic()
-        while time.monotonic() < deadline and time.monotonic() - since < SETTLE_S:
+        """Until every article has a judged title and all is quiet, or nothing has moved for long."""
+        last, since = Snapshot(), time.monotonic()
+        while True:
             worked = 0 if self.options.articles else curator.work()
             self._look()
-            now = (self.snapshot.articles, self.snapshot.titles, self.snapshot.published + self.snapshot.in_review)
-            if now != last or worked or self.snapshot.titles < self.snapshot.articles:
-                last, since = now, time.monotonic()
+            if worked or self.snapshot != last:
+                last, since = self.snapshot, time.monotonic()
+            complete = self.snapshot.articles == self.snapshot.titles == self.snapshot.scored
+            if time.monotonic() - since > (SETTLE_S if complete else STALLED_S):
+                return
             view.show("the last articles run out, then everything is counted", self.snapshot)
             time.sleep(0.5)
 

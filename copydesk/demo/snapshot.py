@@ -44,6 +44,7 @@ class Snapshot:
 
     articles: int = 0
     titles: int = 0
+    scored: int = 0
     published: int = 0
     in_review: int = 0
     corrections: int = 0
@@ -83,6 +84,7 @@ def look(engine: Engine, latest: int = 8) -> Snapshot:
         return Snapshot(
             articles=session.exec(select(func.count()).select_from(ArticleRow)).one(),
             titles=session.exec(select(func.count()).select_from(TitleRow)).one(),
+            scored=session.exec(select(func.count()).select_from(ScoreRow)).one(),
             published=session.exec(select(func.count(func.distinct(PublicationRow.title_id)))).one(),
             in_review=session.exec(select(func.count()).select_from(ScoreRow).where(waiting)).one(),
             corrections=session.exec(select(func.count()).select_from(CorrectionRow)).one(),
