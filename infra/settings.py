@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     )
     usd_per_million_input_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
-    torch_threads: int = Field(default=0, ge=0, description="Threads per torch process; 0: as many as there are cores.")
+    torch_threads: int = Field(default=0, ge=0, description="Threads per torch process; 0: half of the cores.")
 
     # judgement
     scorer_model: str = Field(
@@ -112,6 +113,13 @@ class Settings(BaseSettings):
     def model_server(self) -> str:
         """Base address of the model server in use, with `/v1`."""
         return self.model_server_url or f"http://{LOOPBACK}:{self.model_server_port}/v1"
+
+    @property
+    def threads(self) -> int:
+        """Threads for torch in this process. Several such processes share a machine, and all of a process' threads
+        wait for the one whose core is busy: on two busy cores, two threads were many times slower than one.
+        """
+        return self.torch_threads or max(1, (os.cpu_count() or 1) // 2)
 
     @property
     def artefacts(self) -> Path:

@@ -105,6 +105,7 @@ def finetune(
 
     model.active_peft_config.base_model_name_or_path = base_name
     model.save_pretrained(str(out), save_embedding_layers=False)  # "auto" would look for `base_name` on the hub
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; it names the base by its path
     return TrainingLog(
         steps=steps,
         examples=len(encoded),

@@ -124,7 +124,7 @@ def train(this: Run, snapshot: Snapshot) -> None:
         parent=Path(this.champion.artefact_uri) if this.champion and this.champion.version != BARE_BASE else None,
         out=this.artefact,
         cut=this.cut,
-        threads=settings.torch_threads,
+        threads=settings.threads,
         progress=lambda words: this.say(f"{what}: {words}"),
     )
     facts: dict[str, object] = {
@@ -144,7 +144,7 @@ def train(this: Run, snapshot: Snapshot) -> None:
 def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
     """Champion and challenger title the same held-out stories; the gate compares."""
     settings = this.settings
-    engine = Engine.load(settings.base_model, settings.base_revision, settings.torch_threads)
+    engine = Engine.load(settings.base_model, settings.base_revision, settings.threads)
     contenders = [(this.version, this.artefact, this.recipe.prompt_version)]
     if this.champion is not None:
         champion = this.champion
@@ -164,7 +164,7 @@ def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
                 progress=lambda words: this.say(f"evaluating {this.version}: {words}"),
             )
         )
-    scorer = Scorer(settings.scorer_model, settings.torch_threads)
+    scorer = Scorer(settings.scorer_model, settings.threads)
     judged = [judge_titles(scorer, list_of_one, holdout) for list_of_one in titles]
     before = metrics_of(judged[0]) if this.champion is not None else None
     after = metrics_of(judged[-1])

@@ -29,7 +29,7 @@ def main(settings: Settings) -> None:
     # uvicorn raises the signal again once it has stopped; a clean stop shall be exit status 0
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    engine = engine_module.Engine.load(settings.base_model, settings.base_revision, settings.torch_threads)
+    engine = engine_module.Engine.load(settings.base_model, settings.base_revision, settings.threads)
     log.info("%s serves on %s:%d", settings.base_model, LOOPBACK, settings.model_server_port)
     with batcher_module.Batcher(engine) as batcher:
         app = app_module.create_app(engine, batcher)

@@ -18,7 +18,7 @@ from workers.stream import Lane, Outlet, run
 
 def main(settings: Settings) -> None:
     """Run until SIGTERM."""
-    scorer = Scorer(settings.scorer_model, settings.torch_threads)
+    scorer = Scorer(settings.scorer_model, settings.threads)
     threshold = settings.review_precision_below or flagger.default_threshold(settings.scorer_model)
     work = partial(judge, scorer=scorer, threshold=threshold, audit_share=settings.audit_share)
     with ThreadPoolExecutor(1, thread_name_prefix="scorer") as executor:  # one thread: the model is not for several
