@@ -6,8 +6,6 @@ the curator's browser does it: hence the origin check, and the Host check agains
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,7 +52,7 @@ class Guard:
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return _answer(403, "a verdict must come from the desk's own pages")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             return _answer(403, "a verdict must come from the desk's own pages")
         declared = headers.get("content-length", "0")
         if declared.isdigit() and int(declared) > BODY_LIMIT:
