@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 ARGS ?=
+SEED ?= 1
+EVENTS ?= 10000
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
@@ -38,8 +40,8 @@ format: $(VENV)/.ready-dev  ## put the code in order
 bench: $(VENV)/.ready-dev  ## the figures in the README and docs, as ratios against a named alternative
 	$(BIN)/python -m pytest tests/bench --override-ini testpaths=tests/bench -s $(ARGS)
 
-chaos: $(VENV)/.ready-dev  ## the long form of the chaos layer
-	$(BIN)/python -m pytest tests/chaos -m chaos $(ARGS)
+chaos: $(VENV)/.ready-dev  ## the long form of the chaos layer (SEED=7 EVENTS=20000)
+	CHAOS_SEED=$(SEED) CHAOS_EVENTS=$(EVENTS) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
 
 asyncapi: $(VENV)/.ready-dev  ## write schemas/asyncapi.yaml from the registry
 	$(BIN)/python -m schemas.asyncapi
