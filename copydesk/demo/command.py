@@ -20,8 +20,6 @@ DEMO_SETTINGS = {
     "allow_private_networks": True,  # the simulated press is on 127.0.0.1
     "min_poll_s": 2.0,  # nobody waits an hour for a demo's next poll
     "retrain_cooldown_s": 60.0,
-        1, (os.cpu_count() or 2) // 2
-    ),  # three processes compute: threads that spin for a core cost all
 }
 
 

@@ -66,9 +66,10 @@ def _member(demo: subprocess.Popen[str], name: str) -> psutil.Process | None:
     return None
 
 
-def _wait_for_progress(stderr: Path, words: str) -> None:
+def _wait_for_progress(demo: subprocess.Popen[str], stderr: Path, words: str) -> None:
     deadline = time.monotonic() + 300
     while words not in stderr.read_text():
+        assert demo.poll() is None, f"the demo has ended:\n{stderr.read_text()[-3000:]}"
         assert time.monotonic() < deadline, f"never saw {words!r}:\n{stderr.read_text()[-3000:]}"
         time.sleep(0.5)
 
@@ -78,7 +79,7 @@ def test_the_wheel_turns_once_and_loses_nothing_though_every_process_is_killed(
     demo: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     stderr = tmp_path / "stderr.txt"
-    _wait_for_progress(stderr, "the scripted curator corrects")
+    _wait_for_progress(demo, stderr, "the scripted curator corrects")
     killed = []
     for victim in VICTIMS:
         process = _member(demo, victim)
