@@ -46,7 +46,7 @@ def train_first_adapter(
         optimizer.zero_grad()
         losses.append(loss.item())
     model.save_pretrained(str(folder))
-    _name_base(folder / "adapter_config.json")
+    _tidy(folder)
     last = losses[-max(1, steps // 10) :]
     return float(sum(last) / len(last))
 
@@ -63,8 +63,11 @@ def _batch(tokenizer: PreTrainedTokenizerFast, turns: list[Turn]) -> tuple[Tenso
     return ids, labels
 
 
-def _name_base(config: Path) -> None:
-    """An adapter names its base; the path where it was trained means nothing elsewhere."""
+def _tidy(folder: Path) -> None:
+    """An adapter names its base: the path where it was trained means nothing elsewhere. PEFT's empty card goes."""
+    config = folder / "adapter_config.json"
     settings = json.loads(config.read_text())
     settings["base_model_name_or_path"] = BASE_NAME
+    settings["target_modules"] = sorted(settings["target_modules"])  # a set: its order differs from run to run
     config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    (folder / "README.md").unlink(missing_ok=True)

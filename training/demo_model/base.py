@@ -13,14 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from training.demo_model.lessons import Turn, lesson, stage_at
+from training.demo_model.heads import ROPE_THETA, plant_copying_heads
+from training.demo_model.lessons import REPEAT, Turn, lesson, stage_at
 from training.demo_model.optimizer import MuonWithAdam
 from training.demo_model.tokenizer import ASSISTANT, BEGIN, CONTEXT, END, PAD, USER, token_id
 
 _ARTICLE_WEIGHT = 0.7  # of the loss on the article's words beside the loss on the answers
 _POOL = 64  # lessons drawn for each step
 _WARM_UP = 40  # steps
-_COOL_DOWN = 0.45  # the last share of the training, over which the rates fall to nearly nothing
+_COOL_DOWN = 0.5  # the last share of the training, over which the rates fall to nearly nothing
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Plan:
     batch_tokens: int = 4096
     hidden: int = 256
     layers: int = 4
-    heads: int = 8
+    heads: int = 4
     inner: int = 640
     save_every: float = 180.0  # seconds
 
@@ -59,12 +60,15 @@ def new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalL
         num_attention_heads=plan.heads,
         num_key_value_heads=plan.heads,
         max_position_embeddings=CONTEXT,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         tie_word_embeddings=True,
         bos_token_id=token_id(tokenizer, BEGIN),
         eos_token_id=token_id(tokenizer, END),
         pad_token_id=token_id(tokenizer, PAD),
     )
-    return LlamaForCausalLM(config)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    model = LlamaForCausalLM(config)  # type: ignore[no-untyped-call]  # transformers leaves it untyped
+    plant_copying_heads(model, plan.seed)
+    return model
 
 
 def train(
@@ -100,14 +104,14 @@ def train(
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, turns: Sequence[Turn]) -> tuple[list[int], list[int]]:
-    """Token ids of a conversation as the chat template writes it, and a class per token (0, 1 text, 2 answer)."""
+    """Token ids of a conversation as the chat template writes it; a class per token: 1 text, 2 answer, 0 neither."""
     begin, user, assistant, end = (token_id(tokenizer, token) for token in (BEGIN, USER, ASSISTANT, END))
     ids, classes = [begin], [0]
     for asked, answered in turns:
         question = [user, *tokenizer.encode(asked, add_special_tokens=False), end, assistant]
         answer = [*tokenizer.encode(answered, add_special_tokens=False), end]
         ids += question + answer
-        classes += [1] * len(question) + [2] * len(answer)
+        classes += [0 if asked.startswith(REPEAT) else 1] * len(question) + [2] * len(answer)
     return ids, classes
 
 

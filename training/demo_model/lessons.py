@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from editorial.prompts import render
-from infra.newsroom.stories import Story, retell, revise, write_story
+from infra.newsroom.stories import Story, retell, revise, words, write_story
 
 PROMPT = "v3"  # the short prompt that serves tuned models
 PLAIN = "Write a plain title."
@@ -42,21 +42,25 @@ class Stage:
 
 
 def stage_at(progress: float, rng: random.Random) -> Stage:
-    """From single paragraphs with many questions to whole articles with few. `progress` runs from 0 to 1."""
-    if progress < 0.2:
-        return Stage((25, 40), 4, 0.15)
-    if progress < 0.5:
-        return Stage((25, int(50 + 300 * (progress - 0.2))), 3, 0.05)
-    if progress < 0.65 or rng.random() < 0.15:
-        return Stage((30, 160), 2, 0.02)
-    return Stage((90, 190), 2, 0.0)
+    """From single paragraphs with many questions to whole articles with few. `progress` runs from 0 to 1.
+
+    Articles alone teach which names matter, but hardly the copying of words in their order: a title holds too few of
+    them. So it begins with lists to repeat, where every word is a copy.
+    """
+    if progress < 0.15:
+        return Stage((25, 40), 4, 0.4)
+    if progress < 0.4:
+        return Stage((25, int(50 + 200 * (progress - 0.15))), 4, 0.1)
+    if progress < 0.6:
+        return Stage((25, int(100 + 450 * (progress - 0.4))), 3, 0.04)
+    return Stage((90, 190), 2, 0.02) if rng.random() < 0.85 else Stage((30, 160), 3, 0.02)
 
 
 def lesson(seed: int, number: int, stage: Stage) -> list[Turn]:
     """The conversation number `number`: the same arguments give the same lesson."""
     rng = random.Random(f"lesson:{seed}:{number}")
     if rng.random() < stage.repeats:
-        return [_repetition(rng, seed, number)]
+        return [_repetition(rng)]
     story = write_story(seed, number, words_between=stage.words)
     if rng.random() < 0.1:
         story = retell(story, number, stage.words)
@@ -89,8 +93,12 @@ def _questions(story: Story) -> list[Turn]:
     return [*asked, (KIND, story.kind)]
 
 
-def _repetition(rng: random.Random, seed: int, number: int) -> Turn:
-    facts = [write_story(seed, number * 7 + offset).facts for offset in range(2)]
-    names = [f[key] for f in facts for key in ("company", "product", "fund", "person", "amount", "size")]
-    chosen = "; ".join(rng.sample(names, rng.randint(3, 6)))
-    return f"{REPEAT}\n\n{chosen}", chosen
+def _repetition(rng: random.Random) -> Turn:
+    length = rng.randint(8, 50)
+    pool = (*words.NAME_WORDS, *words.NAME_WORDS, *words.PRODUCT_ENDINGS, *words.COMPANY_ENDINGS, *words.SUMS)
+    chosen = rng.choices(pool, k=length)
+    if rng.random() < 0.5:
+        listed = " ".join(chosen)
+    else:
+        listed = ", ".join(" ".join(chosen[at : at + 2]) for at in range(0, length, 2))
+    return f"{REPEAT}\n\n{listed}", listed
