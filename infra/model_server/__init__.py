@@ -20,6 +20,7 @@ GRACE_S = 60
 
 def main(settings: Settings) -> None:
     """Load the base model and serve until SIGTERM or Ctrl-C. Raises `SystemExit` with words if the port is taken."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of a kernel hub that only 4-bit bases would want
     listener = _bind(settings.model_server_port)
     uvicorn = import_module("uvicorn")
     app_module = import_module("infra.model_server.app")
