@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from copydesk.main import app
 from infra.settings import Settings
@@ -27,20 +27,23 @@ def _typed_commands(document: Path) -> list[list[str]]:
     return [words for words in found if not words[0].startswith("-")]
 
 
-def _resolve(words: list[str]) -> tuple[click.Command, list[str]]:
-    command: click.Command = COMMANDS
+def _resolve(words: list[str]) -> tuple[set[str], list[str]] | None:
+    """The options of the command that the words name and what follows its name; None if there is no such command."""
+    command = COMMANDS
     rest = list(words)
-    while rest and rest[0] in (known := getattr(command, "commands", {})):  # typer's groups are not click's by class
-        command = known[rest.pop(0)]
-    return command, rest
+    while rest and isinstance(command, TyperGroup) and rest[0] in command.commands:
+        command = command.commands[rest.pop(0)]
+    if isinstance(command, TyperGroup) and len(rest) == len(words):
+        return None
+    return {option for parameter in command.params for option in parameter.opts}, rest
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_every_command_in_it_exists_with_its_options(document: Path) -> None:
     for words in _typed_commands(document):
-        command, rest = _resolve(words)
-        assert command is not COMMANDS, f"there is no `copydesk {' '.join(words)}`"
-        known = {option for parameter in command.params for option in parameter.opts}
+        found = _resolve(words)
+        assert found is not None, f"there is no `copydesk {' '.join(words)}`"
+        known, rest = found
         for word in rest:
             assert not word.startswith("--") or word.split("=")[0] in known, f"`copydesk {' '.join(words)}`: {word}"
 
