@@ -23,6 +23,7 @@ from tests.desk_seed import NOW, OTHERS, TIDE, Case, RecordingBroker, put
 from tests.ground import Broker, environment_for, free_ports, wait_until
 from workers.desk.app import make_app
 from workers.desk.desk import Desk
+from workers.desk.verdicts import Submission
 
 BETTER = "Nine-day tide forecasts run on an office computer"
 VERDICT = {
@@ -183,6 +184,19 @@ def test_a_database_that_is_away_is_trouble_for_now(tmp_path: Path, recorder: Re
     bare = make_engine(Settings(home=tmp_path / "bare"))  # no tables: every query fails as it would on a lost disk
     with TestClient(make_app(Settings(), Desk(bare, recorder, lambda: NOW)), base_url="http://localhost") as client:
         assert [client.get(address).status_code for address in ("/", "/api/queue", "/healthz")] == [503, 503, 503]
+
+
+def test_on_postgresql_the_queue_and_the_day_are_the_same(
+    postgres_url: str, engine: Engine, recorder: RecordingBroker
+) -> None:
+    server = make_engine(Settings(database_url=postgres_url))
+    migrate(server)
+    put(server, TIDE, *OTHERS)
+    here, there = Desk(engine, recorder, lambda: NOW), Desk(server, recorder, lambda: NOW)
+    assert there.waiting(10) == here.waiting(10)
+    assert there.judge(TIDE.title_id, Submission.model_validate(VERDICT)).title_after == BETTER
+    assert (there.progress().waiting, there.progress().judged_today) == (6, 1)
+    server.dispose()
 
 
 @contextmanager
