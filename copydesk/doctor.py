@@ -14,10 +14,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
+from copydesk.console import console
 from infra import migrations
 from infra.broker import Refused, find_java, listener
 from infra.database import DatabaseUnusable, make_engine
@@ -51,7 +51,7 @@ def run(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"ok": healthy, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        Console(width=None if sys.stdout.isatty() else 120).print(as_table(checks))
+        console().print(as_table(checks))
     return 0 if healthy else 1
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from copydesk.console import console
 from copydesk.explanation import Explanation, Judgement, Publication, Revision, Score, TitleWay, Unclear, explain
 from infra.database import DatabaseUnusable, make_engine, migrate
 from infra.settings import Settings
@@ -31,7 +31,7 @@ def run(settings: Settings, name: str, *, as_json: bool) -> int:
     if as_json:
         typer.echo(explanation.model_dump_json(indent=2))
     else:
-        Console(soft_wrap=False).print(draw(explanation))
+        console().print(draw(explanation))
     return 0
 
 

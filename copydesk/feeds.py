@@ -14,11 +14,11 @@ from xml.sax.saxutils import quoteattr
 
 import httpx
 import typer
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from copydesk.console import console
 from infra.database import DatabaseUnusable, make_engine, migrate, transaction
 from infra.settings import get_settings
 from schemas.errors import Invalid
@@ -154,7 +154,7 @@ def list_(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
         state = "ok" if feed.healthy else feed.last_error or "stopped"
         items = ", ".join(f"{count} {outcome}" for outcome, count in feed.items.items())
         table.add_row(feed.name, feed.url, items, str(len(feed.problems)), feed.last_success_at, state)
-    Console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -173,7 +173,7 @@ def check(as_json: bool = typer.Option(False, "--json", help="As JSON.")) -> Non
             table.add_row(
                 feed.name or feed.url, problem.url, str(problem.attempts), f"{problem.reason} ({problem.outcome})"
             )
-    Console().print(table if reports else "All feeds are well.")
+    console().print(table if reports else "All feeds are well.")
     raise typer.Exit(1 if failing else 0)
 
 

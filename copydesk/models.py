@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from copydesk.console import console
 from infra.settings import get_settings
 
 if TYPE_CHECKING:  # the registry's imports are heavy; `--help` does without them
@@ -46,7 +46,7 @@ def list_versions(as_json: bool = AS_JSON) -> None:
         ]
         mark = "▶" if row.version == serving else ""
         table.add_row(mark, row.version, row.parent or "–", *figures, f"{row.created_at:%Y-%m-%d %H:%M}")
-    Console().print(table)
+    console().print(table)
 
 
 @app.command()
@@ -79,7 +79,7 @@ def history(alias: str = ALIAS, as_json: bool = AS_JSON) -> None:
             when,
             announced,
         )
-    Console().print(table)
+    console().print(table)
 
 
 @app.command()

@@ -8,8 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from copydesk.console import console
 from copydesk.demo.director import Demo, Options
 from copydesk.demo.live import LiveView
 from copydesk.demo.outcome import Outcome, render
@@ -55,7 +54,7 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
     if as_json:
         print(json.dumps(outcome.as_json(), indent=2), flush=True)
     else:
-        render(outcome, Console(width=None if sys.stdout.isatty() else 120))
+        render(outcome, console())
 
 
 def _as_interrupt(signum: int, frame: object) -> None:

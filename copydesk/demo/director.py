@@ -24,8 +24,10 @@ from infra.database import make_engine, migrate
 from infra.settings import LOOPBACK, Settings
 from infra.supervisor import Supervisor
 
-STORIES_PER_MINUTE = 90.0
-TITLES_AFTER_SWAP = 30
+STORIES_PER_MINUTE = 150.0
+CURATOR_PAUSE_S = 1.0
+"""Between two titles of the scripted curator: fast for a person, slow enough to watch."""
+TITLES_AFTER_SWAP = 40
 """Titles of the new champion that the demo waits for before it counts."""
 SETTLE_S = 3.0
 """All articles are judged and nothing has moved for so long: the streams are at rest."""
@@ -78,7 +80,7 @@ class Demo:
             curator = ScriptedCurator(client)
             self._turn(curator, view)
             supervisor.stop_process("scraper")  # the last article is in: what is under way runs out
-            self._settle(curator, view)
+            self._settle(view)
         return self._count(supervisor)
 
     def linger(self, supervisor: Supervisor, view: LiveView) -> None:
@@ -110,17 +112,20 @@ class Demo:
         """Until a new champion has written enough titles, or, without training, until the press has said all."""
         deadline = time.monotonic() + self.options.patience_s
         runs_before: int | None = None
+        curator_free_at = 0.0
         while time.monotonic() < deadline:
             self._look()
             if not self.champion_before:
-                self.champion_before = self.snapshot.champion
+                # on a data folder where the wheel has turned before, that turn is the one to tell of
+                self.champion_before = self.snapshot.champion_previous or self.snapshot.champion
             runs_before = self.snapshot.runs_finished if runs_before is None else runs_before
-            if not self.options.articles:
-                curator.work()
+            if not self.options.articles and time.monotonic() >= curator_free_at:
+                curator.work(limit=1)
+                curator_free_at = time.monotonic() + CURATOR_PAUSE_S
             view.show(self._phase(), self.snapshot)
             if self._turned(runs_before):
                 return
-            time.sleep(0.5)
+            time.sleep(0.25)
 
     def _turned(self, runs_before: int) -> bool:
         if not self.options.retrain:
@@ -131,13 +136,12 @@ class Demo:
         # the gate refused, or the training failed: that is the outcome, and it is told
         return self.snapshot.runs_finished > runs_before and self.snapshot.run_state in ("refused", "failed")
 
-    def _settle(self, curator: ScriptedCurator, view: LiveView) -> None:
+    def _settle(self, view: LiveView) -> None:
         """Until every article has a judged title and all is quiet, or nothing has moved for long."""
         last, since = Snapshot(), time.monotonic()
         while True:
-            worked = 0 if self.options.articles else curator.work()
             self._look()
-            if worked or self.snapshot != last:
+            if self.snapshot != last:
                 last, since = self.snapshot, time.monotonic()
             complete = self.snapshot.articles == self.snapshot.titles == self.snapshot.scored
             if time.monotonic() - since > (SETTLE_S if complete else STALLED_S):

@@ -50,6 +50,7 @@ class Snapshot:
     corrections: int = 0
     corrected: int = 0
     champion: str = ""
+    champion_previous: str = ""
     run_state: str = ""
     run_explanation: str = ""
     runs_finished: int = 0
@@ -92,6 +93,7 @@ def look(engine: Engine, latest: int = 8) -> Snapshot:
                 select(func.count()).select_from(CorrectionRow).where(CorrectionRow.verdict == "corrected")
             ).one(),
             champion=champion.model_version if champion else "",
+            champion_previous=(champion.previous_version or "") if champion else "",
             run_state=run.state if run else "",
             run_explanation=run.explanation if run else "",
             runs_finished=session.exec(
