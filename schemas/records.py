@@ -298,16 +298,3 @@ class StoryFeatureRow(SQLModel, table=True):
     features: dict[str, float] = Field(sa_column=Column(JSON, nullable=False))
     """Names, numbers and words of the article with their weight: 1 + ln(how often)."""
     seen_at: datetime = Field(sa_type=UtcDateTime, index=True)
-
-
-# --- the desk; owner: desk ------------------------------------------------------------------------------------------
-
-
-class ClaimRow(SQLModel, table=True):
-    """A curator has this title open; others are shown the next one until the claim ends."""
-
-    __tablename__ = "claims"
-
-    title_id: UUID = Field(primary_key=True)
-    curator: str
-    until: datetime = Field(sa_type=UtcDateTime)

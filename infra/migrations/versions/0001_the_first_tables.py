@@ -44,12 +44,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_articles_source'), ['source'], unique=False)
         batch_op.create_index(batch_op.f('ix_articles_story_id'), ['story_id'], unique=False)
 
-    op.create_table('claims',
-        sa.Column('title_id', sa.Uuid(), nullable=False),
-        sa.Column('curator', sa.String(), nullable=False),
-        sa.Column('until', sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint('title_id')
-    )
     op.create_table('corrections',
         sa.Column('correction_id', sa.Uuid(), nullable=False),
         sa.Column('title_id', sa.Uuid(), nullable=False),
@@ -300,7 +294,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_corrections_article_id'))
 
     op.drop_table('corrections')
-    op.drop_table('claims')
     with op.batch_alter_table('articles', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_articles_story_id'))
         batch_op.drop_index(batch_op.f('ix_articles_source'))
