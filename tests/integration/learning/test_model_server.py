@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,12 +174,17 @@ async def test_no_request_fails_while_adapters_come_and_go(server: Server, adapt
     assert load(server, "old", adapters["v1"]).status_code == 200
     async with client(server) as http:
         serving = "old"
-        swapped = asyncio.Event()
+        asked: Counter[str] = Counter()
+        returned, swapped = asyncio.Event(), asyncio.Event()
 
         async def traffic(worker: int) -> int:
             answered = 0
             while answered < 12 or not swapped.is_set():
-                await ask(http, serving, ARTICLES[(worker + answered) % len(ARTICLES)])
+                name = serving
+                asked[name] += 1
+                await ask(http, name, ARTICLES[(worker + answered) % len(ARTICLES)])
+                asked[name] -= 1
+                returned.set()
                 answered += 1
             return answered
 
@@ -189,6 +195,9 @@ async def test_no_request_fails_while_adapters_come_and_go(server: Server, adapt
             reply = await http.post("/v1/load_lora_adapter", json={"lora_name": name, "lora_path": str(path)})
             assert reply.status_code == 200
             serving, before = name, serving
+            while asked[before]:  # as with vLLM: traffic moves first, for a request on its way would find nothing
+                returned.clear()
+                await returned.wait()
             gone = await http.post("/v1/unload_lora_adapter", json={"lora_name": before})
             assert gone.status_code == 200
         swapped.set()
