@@ -18,12 +18,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 from weakref import WeakSet
 
 import faust
@@ -39,12 +38,12 @@ from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from workers import watchdog
 from workers.compacted import watch_compacted
 from workers.dead_letters import Delivery, RawHeaders
+from workers.ending import background, die, leave, unless
 from workers.membership import claim_slot, instance_id
 from workers.window import Handler, Lane, Outlet, PutBack, Window
 
 __all__ = ["Handler", "Lane", "Outlet", "background", "run", "watch_compacted"]
 
-EX_SOFTWARE = 70
 SEND_TIMEOUT_S = 60.0
 REBALANCE_TIMEOUT_S = 60.0
 DRAIN_S = 20.0
@@ -217,12 +216,10 @@ def add_lane(app: faust.App, lane: Lane, window: Window, streams: Streams) -> No
             parked.append(message)
         except asyncio.CancelledError:
             if not app.should_stop:
-                _die(f"the handler of {lane.topic.name} was cancelled from inside")
+                die(f"the handler of {lane.topic.name} was cancelled from inside")
             raise
         except Exception:  # the only place where everything is caught: loud, and with nothing acknowledged
-            _die(
-                f"a message of {lane.topic.name} met a defect at partition {message.partition} offset {message.offset}"
-            )
+            die(f"a message of {lane.topic.name} met a defect at partition {message.partition} offset {message.offset}")
         finally:
             window.gate.release()
 
@@ -234,7 +231,7 @@ def add_lane(app: faust.App, lane: Lane, window: Window, streams: Streams) -> No
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
         except Exception:  # Faust would restart the agent and go on behind the message that was lost
-            _die(f"reading {lane.topic.name} failed")
+            die(f"reading {lane.topic.name} failed")
 
     app.agent(source, name=f"{window.group}.{lane.topic.name}", concurrency=1)(read)
 
@@ -258,19 +255,6 @@ def run(
     asyncio.run(_work(name, settings, lanes, on_start, on_stop))
 
 
-def background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run beside the streams. An exception in it is a defect of the worker: it ends the process, not only itself."""
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("background work failed", exc_info=error)
-            _die("background work failed")
-
-    task = asyncio.ensure_future(work)
-    task.add_done_callback(ended)
-    return task
-
-
 async def _work(
     name: str,
     settings: Settings,
@@ -292,39 +276,25 @@ async def _work(
     app = build_app(name, settings, window, instance_id(name, settings.home, slot.number))
     for lane in lanes:
         add_lane(app, lane, window, Streams(app, name))
-    await _unless(stop, _broker_ready(settings))
+    await unless(stop, _broker_ready(settings))
     if on_start is not None:
-        await _unless(stop, on_start())
+        await unless(stop, on_start())
     _watch(app, window, settings, lanes)
-    await _unless(stop, app.start())
+    await unless(stop, app.start())
     log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
     await asyncio.wait(
         {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(app.wait_until_stopped())},
         return_when=asyncio.FIRST_COMPLETED,
     )
     if not stop.is_set():
-        _die(f"Faust stopped by itself: {app.crash_reason!r}")
+        die(f"Faust stopped by itself: {app.crash_reason!r}")
     log.info("%s stops", name)
-    loop.call_later(STOP_S, _leave, "stopping took too long")
+    loop.call_later(STOP_S, leave, "stopping took too long")
     window.close()
     await app.stop()
     if on_stop is not None:
         await on_stop()
     slot.file.close()
-
-
-async def _unless(stop: asyncio.Event, work: Awaitable[None]) -> None:
-    """Finish the work, or leave the process if the stop comes first: nothing has been acknowledged yet."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            _leave("stopped before the first message")
-        await task
-    except Exception:
-        _die("the worker cannot start")
-    finally:
-        stopped.cancel()
 
 
 async def _broker_ready(settings: Settings) -> None:
@@ -376,15 +346,3 @@ def _delivery(message: Any) -> Delivery:
         value=message.value,
         headers=tuple(message.headers or ()),
     )
-
-
-def _die(why: str) -> NoReturn:
-    log.critical("%s; ending with nothing acknowledged", why, exc_info=True)
-    logging.shutdown()
-    os._exit(EX_SOFTWARE)
-
-
-def _leave(why: str) -> NoReturn:
-    log.info("%s; what was in hand comes again", why)
-    logging.shutdown()
-    os._exit(0)

@@ -1,0 +1,83 @@
+"""A send returns with the broker's word or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from schemas.errors import Invalid
+from schemas.topics import ARTICLES, MAX_MESSAGE_BYTES
+from tests.samples import make_article
+from workers.stream import Streams
+
+
+class SlowProducer:
+    """Takes every message at once and says later what became of it, as aiokafka's does."""
+
+    def __init__(self) -> None:
+        self.answers: list[asyncio.Future[None]] = []
+        self.headers: list[dict[str, bytes]] = []
+        self.asked = asyncio.Event()
+
+    async def maybe_start_producer(self) -> SlowProducer:
+        return self
+
+    async def send(self, *message: Any) -> asyncio.Future[None]:
+        self.headers.append(dict(message[-1]))
+        self.answers.append(asyncio.get_running_loop().create_future())
+        self.asked.set()
+        return self.answers[-1]
+
+
+@pytest.fixture
+def producer() -> SlowProducer:
+    return SlowProducer()
+
+
+@pytest.fixture
+def streams(producer: SlowProducer) -> Streams:
+    app: Any = producer  # the one method of an application that sending needs
+    return Streams(app, "test")
+
+
+async def send(streams: Streams, trace: str) -> None:
+    await streams.outlet(trace).send(ARTICLES, make_article())
+
+
+async def begin(work: Coroutine[Any, Any, None], producer: SlowProducer) -> asyncio.Task[None]:
+    task = asyncio.create_task(work)
+    await producer.asked.wait()
+    return task
+
+
+async def test_a_send_returns_only_after_the_acknowledgement(streams: Streams, producer: SlowProducer) -> None:
+    sending = await begin(send(streams, ""), producer)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not sending.done()
+    producer.answers[0].set_result(None)
+    await sending
+
+
+async def test_a_refused_send_is_raised(streams: Streams, producer: SlowProducer) -> None:
+    sending = await begin(streams.send_raw("articles", b"k", b"v", ()), producer)
+    producer.answers[0].set_exception(ConnectionError("not enough replicas"))
+    with pytest.raises(ConnectionError):
+        await sending
+
+
+async def test_an_event_carries_the_trace_of_what_caused_it(streams: Streams, producer: SlowProducer) -> None:
+    sending = await begin(send(streams, "00-trace"), producer)
+    producer.answers[0].set_result(None)
+    await sending
+    assert producer.headers[0]["traceparent"] == b"00-trace"
+    assert producer.headers[0]["ce_source"] == b"/copydesk/test"
+
+
+async def test_an_event_that_no_topic_takes_is_invalid_and_not_sent(streams: Streams, producer: SlowProducer) -> None:
+    with pytest.raises(Invalid, match="larger than articles takes"):
+        await streams.outlet("").send(ARTICLES, make_article(text="x" * (MAX_MESSAGE_BYTES + 1)))
+    assert producer.answers == []
