@@ -32,13 +32,14 @@ check: $(VENV)/.ready-dev  ## format, lint, strict types, import contracts, gene
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.asyncapi --check
+	$(BIN)/python -m schemas.compatibility
 
 format: $(VENV)/.ready-dev  ## put the code in order
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.ready-dev  ## the figures in the README and docs, as ratios against a named alternative
-	$(BIN)/python -m pytest tests/bench --override-ini testpaths=tests/bench -s $(ARGS)
+	$(BIN)/python -m pytest tests/bench -s $(ARGS)
 
 chaos: $(VENV)/.ready-dev  ## the long form of the chaos layer (SEED=7 EVENTS=20000)
 	CHAOS_SEED=$(SEED) CHAOS_EVENTS=$(EVENTS) $(BIN)/python -m pytest tests/chaos -s $(ARGS)
