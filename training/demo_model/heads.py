@@ -62,7 +62,7 @@ def _look(size: int) -> Tensor:
 
 def _comparing(code: Tensor, size: int) -> Tensor:
     """A projection that reads a code into the slow frequencies of a head; (size, width)."""
-    slow = [*range(_SLOW, size // 2), *range(size // 2 + _SLOW, len(code))]
+    slow = [at for at in range(len(code)) if at % (size // 2) >= _SLOW]
     projection = torch.zeros(size, code.size(1))
     projection[slow] = _MATCH * code[slow]
     return projection
