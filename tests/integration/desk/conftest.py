@@ -51,7 +51,7 @@ def running_desk(tmp_path: Path) -> Iterator[DeskInTest]:
         engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright's loop lives in this thread, no other test can run one
 def browser() -> Iterator[Browser]:
     """A real Chromium; without one the test fails and says what to do."""
     expect.set_options(timeout=20_000)
