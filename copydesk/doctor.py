@@ -69,7 +69,7 @@ def run_doctor(settings: Settings) -> list[Check]:
     """All checks in the order in which things are needed. Each answers for itself; none stops the others."""
     looks: list[Callable[[Settings], Check]] = [_python, _memory, _folder, _disk]
     looks += [_broker] if settings.kafka_bootstrap else [_java, _jars, _broker]
-    looks += [_ports, _database, _base_model]
+    looks += [check_ports, _database, _base_model]
     looks += [_own_model_server] if settings.model_server_url else [_first_adapter]
     looks += [_gpu, _browser]
     return [look(settings) for look in looks]
@@ -146,7 +146,7 @@ def _broker(settings: Settings) -> Check:
     return Check("Kafka broker", True, f"answers at {settings.bootstrap}", necessary=own)
 
 
-def _ports(settings: Settings) -> Check:
+def check_ports(settings: Settings) -> Check:
     ports = {"desk": settings.desk_port, "newsroom": settings.newsroom_port}
     if not settings.kafka_bootstrap:
         ports |= {"kafka": settings.kafka_port, "Kafka's controller": settings.kafka_port + 1}

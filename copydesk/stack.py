@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from copydesk.doctor import check_ports
 from infra.settings import Settings
 from infra.supervisor import Process
+from schemas.errors import Invalid
 
 WORKERS = ("archivist", "scorer", "generator", "desk", "retrainer", "scraper")
 """Readers start before writers, and the scraper, which sets everything in motion, last."""
@@ -35,3 +37,10 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
         )
         for position, (name, arguments) in enumerate(commands)
     ]
+
+
+def refuse_taken_ports(settings: Settings) -> None:
+    """Raise `Invalid` when somebody else holds a port that the stack needs: better now than from a process' log."""
+    ports = check_ports(settings)
+    if not ports.ok:
+        raise Invalid(f"ports {ports.detail}. What to do: {ports.remedy}")

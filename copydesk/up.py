@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from copydesk.stack import processes
+from copydesk.stack import processes, refuse_taken_ports
 from infra.database import make_engine, migrate
 from infra.settings import Settings
 from infra.supervisor import Supervisor
@@ -18,6 +18,7 @@ def run(settings: Settings) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: told_to_stop.set())
     settings = settings.model_copy(update={"home": settings.home.resolve()})
+    refuse_taken_ports(settings)
     migrate(make_engine(settings))
     with Supervisor(settings, processes(settings)) as supervisor:
         print(

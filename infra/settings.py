@@ -6,8 +6,10 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import Invalid
 
 DEMO_MODEL = Path(__file__).parent / "demo_model"
 LOOPBACK = "127.0.0.1"
@@ -140,5 +142,11 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process."""
-    return Settings()
+    """The settings of this process. Raises `Invalid` for values that make no sense; the values are not repeated."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        raise Invalid(
+            "; ".join(f"COPYDESK_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+        ) from None

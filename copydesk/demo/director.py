@@ -19,7 +19,7 @@ from copydesk.demo.memory import MemoryMeter
 from copydesk.demo.outcome import Outcome
 from copydesk.demo.snapshot import Snapshot, look
 from copydesk.feeds import read_opml, subscribe
-from copydesk.stack import processes
+from copydesk.stack import processes, refuse_taken_ports
 from infra.database import make_engine, migrate
 from infra.settings import LOOPBACK, Settings
 from infra.supervisor import Supervisor
@@ -66,6 +66,7 @@ class Demo:
     @contextmanager
     def stack(self) -> Iterator[Supervisor]:
         """The whole stack, running; stopped in order on the way out."""
+        refuse_taken_ports(self.settings)
         migrate(self.engine)
         with Supervisor(self.settings, processes(self.settings, newsroom=self._press_arguments())) as supervisor:
             yield supervisor

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,29 +15,22 @@ import psutil
 import pytest
 
 from copydesk.stack import WORKERS
+from tests.ground import free_ports
 
 VICTIMS = (*WORKERS, "model-server", "broker")
 TIME_LIMIT_S = 900
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
-
-
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    kafka, desk, newsroom, model_server = _free_ports(4)
+    first = free_ports(5)  # the second is the broker's controller
     environment = {
         **os.environ,
         "COPYDESK_HOME": str(tmp_path / "home"),
-        "COPYDESK_KAFKA_PORT": str(kafka),
-        "COPYDESK_DESK_PORT": str(desk),
-        "COPYDESK_NEWSROOM_PORT": str(newsroom),
-        "COPYDESK_MODEL_SERVER_PORT": str(model_server),
+        "COPYDESK_KAFKA_PORT": str(first),
+        "COPYDESK_DESK_PORT": str(first + 2),
+        "COPYDESK_NEWSROOM_PORT": str(first + 3),
+        "COPYDESK_MODEL_SERVER_PORT": str(first + 4),
     }
     with (tmp_path / "stderr.txt").open("w") as progress:
         process = subprocess.Popen(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from copydesk.main import WorkerName
 from copydesk.stack import WORKERS, processes
-from infra.settings import Settings
+from infra.settings import Settings, get_settings
+from schemas.errors import Invalid
 
 
 def _names(settings: Settings, newsroom: list[str] | None = None) -> list[str]:
@@ -49,3 +51,12 @@ def test_the_compose_file_runs_every_worker_with_settings_that_exist() -> None:
         names = set(compose["services"][worker]["environment"])
         known = {f"COPYDESK_{name.upper()}" for name in Settings.model_fields}
         assert names <= known
+
+
+def test_a_setting_that_makes_no_sense_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPYDESK_KAFKA_PORT", "s3cret")
+    get_settings.cache_clear()
+    with pytest.raises(Invalid, match="COPYDESK_KAFKA_PORT: Input should be a valid integer") as refused:
+        get_settings()
+    get_settings.cache_clear()
+    assert "s3cret" not in str(refused.value)

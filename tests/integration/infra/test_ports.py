@@ -1,0 +1,34 @@
+"""A port that somebody else holds is a sentence before the start, not a riddle in a log."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from copydesk.stack import refuse_taken_ports
+from infra.settings import Settings
+from schemas.errors import Invalid
+from tests.ground import free_ports
+
+
+def test_a_taken_port_is_refused_with_its_number_and_the_setting_that_moves_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        with pytest.raises(Invalid, match=rf"{port} \(desk\).*COPYDESK_DESK_PORT"):
+            refuse_taken_ports(_settings(tmp_path, desk=port))
+
+
+def test_free_ports_are_no_trouble(tmp_path: Path) -> None:
+    refuse_taken_ports(_settings(tmp_path, desk=free_ports()))
+
+
+def _settings(home: Path, desk: int) -> Settings:
+    return Settings(
+        home=home,
+        desk_port=desk,
+        newsroom_port=free_ports(),
+        kafka_bootstrap="elsewhere:1",
+        model_server_url="http://elsewhere/v1",
+    )
