@@ -57,7 +57,7 @@ clean:  ## remove the virtual environment and all caches (never the data folder)
 # --- set-up --------------------------------------------------------------------------------------------------------
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Copydesk needs Python 3.11 or newer, this is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 …")'
-	@echo "setting up $(VENV) (once; torch is about 5 GB of it)"
+	@echo "setting up $(VENV) (once; torch is about 5 GB of it)" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
