@@ -27,7 +27,8 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
     if not settings.model_server_url:
         commands.append(("model-server", ["model-server"]))
     commands += [(name, ["worker", name]) for name in WORKERS]
-    environment = settings.environment()
+    # glibc keeps a heap per thread otherwise; these processes have many threads and little to say in each
+    environment = settings.environment() | {"MALLOC_ARENA_MAX": "2"}
     return [
         Process(
             name=name,
