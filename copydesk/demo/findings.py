@@ -38,7 +38,7 @@ def gather(
     champion_after = champion.model_version if champion else champion_before
     report = run.gate_report if run else {}
     holdout = {side: report[side] for side in ("before", "after")} if "before" in report else None
-    slowest = max(stages, key=lambda stage: stage.wait_seconds_median, default=None)
+    slowest = min(stages, key=lambda stage: stage.per_second, default=None)
     return Outcome(
         articles=counted.articles,
         titles=counted.titles,
