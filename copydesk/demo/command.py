@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from copydesk.console import console
@@ -35,7 +34,7 @@ def run(options: Options, settings: Settings, *, as_json: bool) -> int:
     try:
         with demo.stack() as supervisor, LiveView(demo.desk) as view:
             outcome = demo.play(supervisor, view)
-            outcome = replace(outcome, report=write_report(outcome, settings.home))
+            write_report(outcome, settings.home)
             if not options.once:
                 view.pause()
                 _tell(outcome, as_json)

@@ -41,7 +41,6 @@ class ScriptedCurator:
     """Judges what waits in the queue. Not thread-safe; call `work` again and again."""
 
     client: httpx.Client
-    judged: int = 0
     unreadable: set[str] = field(default_factory=set)
     """Titles of articles that are not of the simulated press: left for a person."""
 
@@ -77,6 +76,4 @@ class ScriptedCurator:
                 "note": "",
             },
         )
-        accepted = sent.status_code == httpx.codes.OK
-        self.judged += accepted
-        return accepted
+        return sent.status_code == httpx.codes.OK

@@ -191,7 +191,7 @@ class Demo:
         if options.articles:
             arguments += ["--articles", str(options.articles.resolve())]
         if options.limit:
-            arguments += ["--limit", str(options.limit)]
+            arguments += ["--limit" if options.articles else "--total", str(options.limit)]
         return arguments
 
     def _press_exhausted(self) -> bool:

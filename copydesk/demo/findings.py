@@ -10,7 +10,9 @@ from sqlmodel import Session, col, func, select
 
 from copydesk.demo.census import Census
 from copydesk.demo.outcome import Outcome, Pair, Stage
-from schemas.records import AdapterRow, ArticleRow, FeedItemRow, ScoreRow, TitleRow, TrainingRunRow
+from copydesk.demo.report import address
+from copydesk.demo.snapshot import champion_of, last_run
+from schemas.records import AdapterRow, ArticleRow, FeedItemRow, ScoreRow, TitleRow
 
 PAIRS_SHOWN = 6
 
@@ -29,10 +31,8 @@ def gather(
 ) -> Outcome:
     """The outcome of one demo run."""
     with Session(engine) as session:
-        champion = session.exec(
-            select(AdapterRow).where(AdapterRow.alias == "champion").order_by(col(AdapterRow.sequence).desc())
-        ).first()
-        run = session.exec(select(TrainingRunRow).order_by(col(TrainingRunRow.started_at).desc())).first()
+        champion = champion_of(session)
+        run = last_run(session)
         failed = _failed_requests(session, champion if champion and champion.previous_version else None)
         stages = _stages(session)
     champion_after = champion.model_version if champion else champion_before
@@ -62,7 +62,7 @@ def gather(
         desk_ready_seconds=round(desk_ready_seconds, 1),
         seconds=round(seconds, 1),
         desk=desk,
-        report=(home / "report.html").resolve().as_uri(),
+        report=address(home),
     )
 
 

@@ -9,10 +9,17 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from copydesk.demo.outcome import Outcome
 
 
-def write_report(outcome: Outcome, home: Path) -> str:
-    """Write `report.html`; returns its address."""
+def address(home: Path) -> str:
+    """Where a browser finds the report."""
+    return _file(home).resolve().as_uri()
+
+
+def write_report(outcome: Outcome, home: Path) -> None:
+    """Write the report into the data folder."""
     environment = Environment(loader=PackageLoader("copydesk.demo"), autoescape=select_autoescape())
     page = environment.get_template("report.html").render(outcome=outcome)
-    path = home / "report.html"
-    path.write_text(page, encoding="utf-8")
-    return path.resolve().as_uri()
+    _file(home).write_text(page, encoding="utf-8")
+
+
+def _file(home: Path) -> Path:
+    return home / "report.html"

@@ -67,10 +67,8 @@ def look(engine: Engine, latest: int = 8) -> Snapshot:
     with Session(engine) as session:
         judged = select(CorrectionRow.title_id)
         waiting = (col(ScoreRow.decision) == "review") & col(ScoreRow.title_id).not_in(judged)
-        champion = session.exec(
-            select(AdapterRow).where(AdapterRow.alias == "champion").order_by(col(AdapterRow.sequence).desc())
-        ).first()
-        run = session.exec(select(TrainingRunRow).order_by(col(TrainingRunRow.started_at).desc())).first()
+        champion = champion_of(session)
+        run = last_run(session)
         tallies = session.exec(
             select(
                 ScoreRow.model_version,
@@ -105,3 +103,14 @@ def look(engine: Engine, latest: int = 8) -> Snapshot:
             ),
             latest=tuple(Latest(row.text, row.model_version, row.decision, tuple(row.review_reasons)) for row in rows),
         )
+
+
+def champion_of(session: Session) -> AdapterRow | None:
+    """The champion as it was last announced."""
+    rows = select(AdapterRow).where(AdapterRow.alias == "champion")
+    return session.exec(rows.order_by(col(AdapterRow.sequence).desc())).first()
+
+
+def last_run(session: Session) -> TrainingRunRow | None:
+    """The training run that started last."""
+    return session.exec(select(TrainingRunRow).order_by(col(TrainingRunRow.started_at).desc())).first()
