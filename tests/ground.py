@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -31,19 +32,33 @@ def wait_until(condition: Callable[[], T | None], timeout_s: float = 30, *, ever
         time.sleep(every_s)
 
 
+PORTS = range(12_000, 29_000)
+"""Below our default ports and those that the system hands out: nobody's connection can sit on one of these."""
+_handed_out: set[int] = set()
+
+
 def free_ports(count: int = 1) -> int:
-    """The first of `count` free ports in a row. Somebody else may take them: use them soon."""
+    """The first of `count` free ports in a row, none of which this process was ever given before."""
     for _ in range(100):
-        with socket.create_server((LOOPBACK, 0)) as first:
-            port: int = first.getsockname()[1]
-            if all(_is_free(port + step) for step in range(1, count)):
-                return port
+        first = random.randrange(PORTS.start, PORTS.stop - count)
+        ports = range(first, first + count)
+        if _handed_out.isdisjoint(ports) and all(_can_be_bound(port) for port in ports):
+            _handed_out.update(ports)
+            return first
     raise AssertionError(f"no {count} free ports in a row")
+
+
+def _can_be_bound(port: int) -> bool:
+    try:
+        with socket.create_server((LOOPBACK, port)):
+            return True
+    except OSError:
+        return False
 
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return port < 65536 and probe.connect_ex((LOOPBACK, port)) != 0
+        return probe.connect_ex((LOOPBACK, port)) != 0
 
 
 def environment_for(settings: Settings) -> dict[str, str]:
