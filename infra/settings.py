@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -83,6 +84,25 @@ class Settings(BaseSettings):
     retrain_poll_s: float = Field(default=2.0, gt=0, description="Seconds between two looks at the trigger.")
     retrain_enabled: bool = Field(default=True, description="False: never train by itself.")
     training_config: str = Field(default="demo", description="Name or path of the training recipe's YAML.")
+
+    # seen from outside
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of this worker's /metrics, /livez and /readyz; 0: none."
+    )
+    metrics_host: str = Field(default=LOOPBACK, description="Address that this port listens on.")
+    metrics_first_port: int = Field(
+        default=29100,
+        ge=0,
+        le=65500,
+        description="`copydesk up` and `copydesk demo` give their workers metrics ports from here on; 0: none.",
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or for machines.")
+    trace_endpoint: str = Field(
+        default="",
+        description="OTLP/HTTP base address of a collector (http://…:4318); empty: files in the data folder.",
+    )
+    trace_share: float = Field(default=1.0, ge=0, le=1, description="Share of articles whose way is traced.")
+    trace_file_mb: int = Field(default=16, ge=0, description="Most that a worker's trace files take in MB; 0: none.")
 
     # the press
     user_agent: str = Field(

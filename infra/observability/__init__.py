@@ -1,0 +1,1 @@
+"""What runs, seen from outside: metrics, traces, health and logs. No more than these modules knows their libraries."""
