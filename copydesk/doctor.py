@@ -174,7 +174,7 @@ def _our_processes(settings: Settings) -> set[int]:
 
 
 def _database(settings: Settings) -> Check:
-    if not settings.database_url and not (settings.home / "copydesk.db").exists():
+    if settings.embedded_database and not (settings.home / "copydesk.db").exists():
         return Check("database", True, "SQLite; made at the first start")
     try:
         engine = make_engine(settings)

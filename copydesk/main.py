@@ -15,6 +15,7 @@ import typer
 
 from copydesk import feeds, models, retrain
 from infra.settings import get_settings
+from schemas.errors import Mendable
 
 app = typer.Typer(
     name="copydesk",
@@ -32,25 +33,8 @@ def main() -> None:
     """The `copydesk` command."""
     try:
         app()
-    except Exception as error:
-        if type(error).__name__ not in MENDABLE:
-            raise
+    except Mendable as error:
         sys.exit(f"copydesk: {error}")
-
-
-MENDABLE = frozenset(
-    {
-        "AlreadyRunning",
-        "DatabaseUnusable",
-        "FolderUnusable",
-        "Invalid",
-        "JarsUnavailable",
-        "SupervisorFailed",
-        "Transient",
-        "Unavailable",
-    }
-)
-"""By name, so that `--help` need not import what raises them."""
 
 
 def _log_as(name: str) -> None:

@@ -20,13 +20,13 @@ from sqlmodel import Session, SQLModel
 
 from infra import migrations
 from infra.settings import Settings
-from schemas.errors import Invalid, Transient
+from schemas.errors import Invalid, Mendable, Transient
 
 BUSY_TIMEOUT_S = 30.0
 _MIGRATION_LOCK = 0x636F7079  # any number, the same in every process: PostgreSQL's advisory lock for migrations
 
 
-class DatabaseUnusable(RuntimeError):
+class DatabaseUnusable(Mendable):
     """The database cannot be used as it is; the message says why and what a person can do about it."""
 
 
@@ -36,9 +36,11 @@ def make_engine(settings: Settings) -> Engine:
     Raises `DatabaseUnusable` for an address we do not understand or a data folder that cannot be made.
     """
     try:
-        url = make_url(settings.database)
-    except ArgumentError as error:
-        raise DatabaseUnusable("COPYDESK_DATABASE_URL is not a database address; try postgresql://…") from error
+        url = make_url(settings.database.get_secret_value())
+    except (ArgumentError, ValueError):  # the exception repeats the address
+        raise DatabaseUnusable("COPYDESK_DATABASE_URL is not a database address; try postgresql://…") from None
+    if settings.database_password.get_secret_value():
+        url = url.set(password=settings.database_password.get_secret_value())
     if url.get_backend_name() in ("postgresql", "postgres"):
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     if url.get_backend_name() != "sqlite":

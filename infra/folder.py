@@ -6,11 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from schemas.errors import Mendable
+
 MIN_FREE_BYTES = 256 * 1024 * 1024
 """Kafka halts when a segment cannot be written; better not to start than to halt in the middle."""
 
 
-class FolderUnusable(Exception):
+class FolderUnusable(Mendable):
     """The data folder is read-only, full or not a folder; the message names it, the reason and the way out."""
 
     def __init__(self, folder: Path, reason: str) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.settings import Settings
+from schemas.errors import Mendable
 
 LOCK = Path(__file__).parent / "kafka_jars.lock"
 PARALLEL = 8
@@ -24,7 +25,7 @@ OWN_FAULTS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT
 log = logging.getLogger(__name__)
 
 
-class JarsUnavailable(Exception):
+class JarsUnavailable(Mendable):
     """The jars cannot be had; the message says why and what to do."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from schemas.errors import Invalid
 
@@ -16,18 +18,65 @@ DEMO_MODEL = Path(__file__).parent / "demo_model"
 LOOPBACK = "127.0.0.1"
 
 
-class Settings(BaseSettings):
-    """Read once per process by `get_settings`; tests build their own with keyword arguments."""
+class Security(StrEnum):
+    """How a Kafka broker is spoken to: in the clear or over TLS, without or with a name and a password."""
 
-    model_config = SettingsConfigDict(env_prefix="COPYDESK_", frozen=True, extra="ignore")
+    plaintext = "plaintext"
+    ssl = "ssl"
+    sasl_plaintext = "sasl_plaintext"
+    sasl_ssl = "sasl_ssl"
+
+    @property
+    def tls(self) -> bool:
+        return self in (Security.ssl, Security.sasl_ssl)
+
+    @property
+    def sasl(self) -> bool:
+        return self in (Security.sasl_plaintext, Security.sasl_ssl)
+
+
+class Mechanism(StrEnum):
+    """How the password is proved (SASL). PLAIN sends it; SCRAM proves it without sending it."""
+
+    plain = "PLAIN"
+    scram_sha_256 = "SCRAM-SHA-256"
+    scram_sha_512 = "SCRAM-SHA-512"
+
+
+class Settings(BaseSettings):
+    """Read once per process by `get_settings`; tests build their own with keyword arguments.
+
+    Secrets are `SecretStr`: they show in no `repr`, and `environment` leaves them out.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="COPYDESK_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(default=Path(".copydesk"), description="Data folder: everything that must survive a restart.")
+    secrets_dir: Path | None = Field(
+        default=None, description="Folder with a file per secret, named like its variable (Docker, Kubernetes)."
+    )
 
     # streams
     kafka_bootstrap: str = Field(default="", description="host:port,… of your cluster; empty: the embedded broker.")
     kafka_port: int = Field(
         default=29092, description="Port of the embedded broker on 127.0.0.1; port+1 is its controller."
     )
+    kafka_security: Security = Field(
+        default=Security.plaintext, description="plaintext, ssl, sasl_plaintext or sasl_ssl; for a cluster of yours."
+    )
+    kafka_ca: Path | None = Field(
+        default=None, description="PEM file of who signed the brokers' certificates; default: whom the system trusts."
+    )
+    kafka_certificate: Path | None = Field(
+        default=None, description="PEM file of our own certificate, for brokers that ask for one."
+    )
+    kafka_key: Path | None = Field(default=None, description="PEM file of the certificate's private key.")
+    kafka_key_password: SecretStr = Field(default=SecretStr(""), description="Password of that key, if it has one.")
+    kafka_sasl_mechanism: Mechanism = Field(
+        default=Mechanism.scram_sha_512, description="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN."
+    )
+    kafka_username: str = Field(default="", description="Name of the Kafka user (SASL).")
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="Password of the Kafka user (SASL).")
     kafka_heap_mb: int = Field(default=384, ge=128, description="Heap of the embedded broker in MB.")
     jar_cache: Path | None = Field(
         default=None, description="Where Kafka's jars are kept; default: a user cache folder."
@@ -42,7 +91,12 @@ class Settings(BaseSettings):
     handler_timeout_s: float = Field(default=90.0, gt=0, description="Seconds one try of a message may take.")
 
     # stores
-    database_url: str = Field(default="", description="SQLAlchemy address; empty: SQLite in the data folder.")
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="SQLAlchemy address; empty: SQLite in the data folder."
+    )
+    database_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the database's user, if it does not stand in the address."
+    )
 
     # models
     base_model: str = Field(
@@ -127,9 +181,16 @@ class Settings(BaseSettings):
         return self.kafka_bootstrap or f"{LOOPBACK}:{self.kafka_port}"
 
     @property
-    def database(self) -> str:
-        """SQLAlchemy address of the database in use."""
-        return self.database_url or f"sqlite:///{(self.home / 'copydesk.db').resolve()}"
+    def embedded_database(self) -> bool:
+        """Whether the database is SQLite in the data folder."""
+        return not self.database_url.get_secret_value()
+
+    @property
+    def database(self) -> SecretStr:
+        """SQLAlchemy address of the database in use; may hold a password."""
+        if self.embedded_database:
+            return SecretStr(f"sqlite:///{(self.home / 'copydesk.db').resolve()}")
+        return self.database_url
 
     @property
     def model_server(self) -> str:
@@ -149,24 +210,78 @@ class Settings(BaseSettings):
         return self.home / "models"
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, so that a child process reads the same ones."""
-        values: dict[str, str] = {}
-        for name, field in Settings.model_fields.items():
-            value = getattr(self, name)
-            if value != field.get_default(call_default_factory=True):
-                text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-                values[f"COPYDESK_{name.upper()}"] = text
-        values["COPYDESK_HOME"] = str(self.home.resolve())
-        return values
+        """These settings but the secrets as environment variables, so that a child process reads the same ones."""
+        values = {name: str(value) for name, value in self._changed() if not isinstance(value, SecretStr)}
+        return values | {"COPYDESK_HOME": str(self.home.resolve())}
+
+    def secret_environment(self) -> dict[str, str]:
+        """The secrets as environment variables: for the memory of a child process, never for a file."""
+        in_files = {path.name.upper() for path in self.secrets_dir.iterdir()} if self.secrets_dir else set()
+        return {
+            name: value.get_secret_value()
+            for name, value in self._changed()
+            if isinstance(value, SecretStr) and name not in in_files  # a child reads the file as it is then
+        }
+
+    def _changed(self) -> list[tuple[str, object]]:
+        return [
+            (f"COPYDESK_{name.upper()}", getattr(self, name))
+            for name, field in Settings.model_fields.items()
+            if getattr(self, name) != field.get_default(call_default_factory=True)
+        ]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment, that before the files of `secrets_dir`."""
+        folder = os.environ.get("COPYDESK_SECRETS_DIR")
+        if not folder:
+            return init_settings, env_settings
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
+
+    @model_validator(mode="after")
+    def _security_is_one_thing(self) -> Settings:
+        """What would be ignored without a word is refused: somebody believes that it protects them."""
+        security = self.kafka_security
+        if security is not Security.plaintext and not self.kafka_bootstrap:
+            raise ValueError("COPYDESK_KAFKA_SECURITY is for a broker that COPYDESK_KAFKA_BOOTSTRAP names")
+        if security.sasl and not (self.kafka_username and self.kafka_password.get_secret_value()):
+            raise ValueError(f"COPYDESK_KAFKA_SECURITY={security} needs COPYDESK_KAFKA_USERNAME and _PASSWORD")
+        if not security.sasl and (self.kafka_username or self.kafka_password.get_secret_value()):
+            raise ValueError(
+                f"COPYDESK_KAFKA_USERNAME and _PASSWORD mean nothing with COPYDESK_KAFKA_SECURITY={security}"
+            )
+        if not security.tls and (self.kafka_ca or self.kafka_certificate or self.kafka_key):
+            raise ValueError(
+                f"COPYDESK_KAFKA_CA, _CERTIFICATE and _KEY mean nothing with COPYDESK_KAFKA_SECURITY={security}"
+            )
+        if self.kafka_key and not self.kafka_certificate:
+            raise ValueError("COPYDESK_KAFKA_KEY needs COPYDESK_KAFKA_CERTIFICATE")
+        return self
 
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process. Raises `Invalid` for values that make no sense; the values are not repeated."""
+    folder = os.environ.get("COPYDESK_SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        raise Invalid(f"COPYDESK_SECRETS_DIR: {folder} is not a folder")
     try:
         return Settings()
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
         raise Invalid(
-            "; ".join(f"COPYDESK_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)
+            "; ".join(_in_words(fault) for fault in error.errors(include_url=False, include_input=False))
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"COPYDESK_SECRETS_DIR: a file in {folder} cannot be read ({type(error).__name__})") from None
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"COPYDESK_{str(fault['loc'][0]).upper()}: {message}" if fault["loc"] else message

@@ -5,8 +5,10 @@ the end comes: on a clean stop supervisord stops its children one after the othe
 process dies, the kernel tells supervisord to do that; when supervisord dies, the kernel kills its children (Linux;
 elsewhere kill -9 of either leaves processes behind that the next `start` names).
 
-    <home>/run/    configuration, launch files (mode 0600: they hold settings), lock, supervisord's own log
+    <home>/run/    configuration, launch files (mode 0600), lock, supervisord's own log
     <home>/logs/   one log per process, rotated
+
+Secrets are in no file: supervisord has them in its environment, and its children inherit that.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from infra import lifeline
 from infra.folder import FolderUnusable, make_usable, write_whole
 from infra.settings import Settings
 from infra.supervisord import Process, configuration, count_ends, last_lines, socket_path
+from schemas.errors import Mendable
 
 __all__ = ["AlreadyRunning", "Process", "State", "Supervisor", "SupervisorFailed"]
 
@@ -38,11 +41,11 @@ START_TIMEOUT_S = 30.0
 DOWN = ("BACKOFF", "FATAL", "EXITED", "UNKNOWN", "GONE")
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(Mendable):
     """Another supervisor works on the same data folder."""
 
 
-class SupervisorFailed(Exception):
+class SupervisorFailed(Mendable):
     """supervisord could not be started, or did not do what it was told; the message has its last words."""
 
 
@@ -76,6 +79,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, processes: Sequence[Process]) -> None:
         self._home = settings.home.resolve()
+        self._secrets = settings.secret_environment()
         self._processes = tuple(processes)
         self._run = self._home / "run"
         self._logs = self._home / "logs"
@@ -113,6 +117,7 @@ class Supervisor:
         with (self._run / "supervisord.err").open("wb") as errors:
             self._daemon = subprocess.Popen(
                 [*launcher, str(self._run / "supervisord.json")],
+                env=os.environ | self._secrets,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -246,7 +251,7 @@ class Supervisor:
 
 
 def write_launch_file(path: Path, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-    """What `infra/lifeline.py` is to become, and where. Readable by nobody else: the environment may hold secrets."""
+    """What `infra/lifeline.py` is to become, and where. Readable by nobody else."""
     launch = {"command": list(command), "environment": dict(environment), "folder": str(folder)}
     write_whole(path, json.dumps(launch), 0o600)
 

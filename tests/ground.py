@@ -64,9 +64,7 @@ def _is_free(port: int) -> bool:
 def environment_for(settings: Settings) -> dict[str, str]:
     """The environment of a `copydesk` process that works with these settings, and with nothing of the caller's own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
-    for name in settings.model_fields_set:
-        environment[f"COPYDESK_{name.upper()}"] = str(getattr(settings, name))
-    return environment
+    return environment | settings.environment() | settings.secret_environment()
 
 
 class Broker:

@@ -53,7 +53,10 @@ class Runner:
         with (folder / LOG_FILE).open("wb") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "training.run", "--run-id", str(run_id), "--version", version],
-                env=os.environ | self._settings.environment() | {"HF_HUB_OFFLINE": _offline(self._settings)},
+                env=os.environ
+                | self._settings.environment()
+                | self._settings.secret_environment()
+                | {"HF_HUB_OFFLINE": _offline(self._settings)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[self._lock.fileno()],

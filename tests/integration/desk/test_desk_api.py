@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from infra.database import make_engine, migrate
@@ -189,7 +190,7 @@ def test_a_database_that_is_away_is_trouble_for_now(tmp_path: Path, recorder: Re
 def test_on_postgresql_the_queue_and_the_day_are_the_same(
     postgres_url: str, engine: Engine, recorder: RecordingBroker
 ) -> None:
-    server = make_engine(Settings(database_url=postgres_url))
+    server = make_engine(Settings(database_url=SecretStr(postgres_url)))
     migrate(server)
     put(server, TIDE, *OTHERS)
     here, there = Desk(engine, recorder, lambda: NOW), Desk(server, recorder, lambda: NOW)

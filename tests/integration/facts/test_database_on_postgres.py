@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import Engine, inspect, text
 from sqlmodel import Session, SQLModel, select
 
@@ -32,7 +33,7 @@ TABLES: tuple[type[SQLModel], ...] = (ArticleRow, TitleRow, ScoreRow, Correction
 
 @pytest.fixture
 def engine(postgres_url: str) -> Iterator[Engine]:
-    engine = make_engine(Settings(database_url=postgres_url))
+    engine = make_engine(Settings(database_url=SecretStr(postgres_url)))
     migrate(engine)
     yield engine
     engine.dispose()
@@ -82,7 +83,7 @@ def test_several_that_migrate_at_once_do_not_disturb_each_other(postgres_url: st
     start = threading.Barrier(4)
 
     def one_process() -> None:
-        engine = make_engine(Settings(database_url=postgres_url))
+        engine = make_engine(Settings(database_url=SecretStr(postgres_url)))
         start.wait()
         try:
             migrate(engine)
@@ -102,7 +103,7 @@ def test_several_that_migrate_at_once_do_not_disturb_each_other(postgres_url: st
 def test_any_order_with_duplicates_leaves_the_same_rows_as_on_sqlite(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    embedded = make_engine(Settings(home=tmp_path_factory.mktemp("sqlite"), database_url=""))
+    embedded = make_engine(Settings(home=tmp_path_factory.mktemp("sqlite"), database_url=SecretStr("")))
     migrate(embedded)
     for topic, envelope in facts():
         store(embedded, project(topic, envelope))
@@ -167,7 +168,7 @@ def test_a_lost_connection_is_worth_another_try_which_succeeds(engine: Engine) -
 
 
 def test_a_server_that_is_away_is_explained_without_its_password() -> None:
-    engine = make_engine(Settings(database_url="postgresql://desk:secret@127.0.0.1:1/copydesk"))
+    engine = make_engine(Settings(database_url=SecretStr("postgresql://desk:secret@127.0.0.1:1/copydesk")))
     with pytest.raises(DatabaseUnusable, match=r"cannot be used: .*refused") as caught:
         migrate(engine)
     assert "secret" not in str(caught.value)

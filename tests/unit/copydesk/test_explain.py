@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 from rich.console import Console
 from sqlalchemy import Engine
 
@@ -31,7 +32,7 @@ NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(home=tmp_path_factory.mktemp("explain"), database_url="")
+    return Settings(home=tmp_path_factory.mktemp("explain"), database_url=SecretStr(""))
 
 
 @pytest.fixture(scope="module")
@@ -190,5 +191,5 @@ def test_an_unknown_article_is_a_sentence_and_status_1(
 
 
 def test_a_data_folder_that_cannot_be_used_is_a_sentence_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(Settings(home=Path("/proc/copydesk"), database_url=""), "ffff", as_json=False) == 1
+    assert run(Settings(home=Path("/proc/copydesk"), database_url=SecretStr("")), "ffff", as_json=False) == 1
     assert "cannot be made" in capsys.readouterr().err

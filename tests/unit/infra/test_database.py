@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, select
@@ -27,7 +28,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = make_engine(Settings(home=tmp_path / "data", database_url=""))
+    engine = make_engine(Settings(home=tmp_path / "data", database_url=SecretStr("")))
     migrate(engine)
     yield engine
     engine.dispose()
@@ -69,7 +70,7 @@ def test_downgrading_drops_every_table_and_upgrading_brings_them_back(engine: En
 
 
 def test_a_migration_that_breaks_off_leaves_nothing_half_done(tmp_path: Path) -> None:
-    engine = make_engine(Settings(home=tmp_path, database_url=""))
+    engine = make_engine(Settings(home=tmp_path, database_url=SecretStr("")))
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE titles (in_the_way INTEGER)"))
     with pytest.raises(DatabaseUnusable, match="titles"):
@@ -109,7 +110,7 @@ def test_sqlite_writes_ahead_and_checks_foreign_keys(engine: Engine) -> None:
 
 def test_a_data_folder_that_cannot_be_made_is_explained() -> None:
     with pytest.raises(DatabaseUnusable, match=r"the data folder /proc/copydesk cannot be made: .+"):
-        make_engine(Settings(home=Path("/proc/copydesk"), database_url=""))
+        make_engine(Settings(home=Path("/proc/copydesk"), database_url=SecretStr("")))
 
 
 def test_a_read_only_database_is_explained(tmp_path: Path) -> None:
@@ -163,11 +164,11 @@ def test_a_data_folder_of_a_newer_version_is_explained(engine: Engine) -> None:
 @pytest.mark.parametrize("address", ["mysql://host/name", "not an address"])
 def test_an_address_we_cannot_use_is_explained(address: str) -> None:
     with pytest.raises(DatabaseUnusable, match=r"(?i)postgresql"):
-        make_engine(Settings(database_url=address))
+        make_engine(Settings(database_url=SecretStr(address)))
 
 
 def test_a_message_about_the_database_keeps_its_password_to_itself() -> None:
-    engine = make_engine(Settings(database_url="postgresql://desk:secret@127.0.0.1:1/copydesk"))
+    engine = make_engine(Settings(database_url=SecretStr("postgresql://desk:secret@127.0.0.1:1/copydesk")))
     with pytest.raises(DatabaseUnusable) as caught:
         migrate(engine)
     assert "secret" not in str(caught.value)

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session, SQLModel, select
 
@@ -177,7 +178,7 @@ TABLES: tuple[type[SQLModel], ...] = (ArticleRow, TitleRow, ScoreRow, Correction
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = make_engine(Settings(home=tmp_path_factory.mktemp("archive"), database_url=""))
+    engine = make_engine(Settings(home=tmp_path_factory.mktemp("archive"), database_url=SecretStr("")))
     migrate(engine)
     yield engine
     engine.dispose()
