@@ -5,10 +5,9 @@ The stream workers read through `workers/stream.py`; this module serves everythi
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -22,6 +21,8 @@ from kafka.errors import (
     TopicAlreadyExistsError,
 )
 
+from infra.kafka_access import client_config as client_config
+from infra.kafka_access import reaching
 from infra.settings import Settings
 from schemas.envelope import Headers, Message
 from schemas.errors import Invalid, Transient
@@ -31,13 +32,6 @@ BATCH_OVERHEAD_BYTES = 64 * 1024
 """A broker measures whole batches, a client single records: its limit lies this much higher than ours."""
 POLL_MS = 500
 LAG_TIMEOUT_S = 30
-
-
-class ClientConfig(TypedDict):
-    """What every client of the broker is told; credentials and TLS belong here and nowhere else."""
-
-    bootstrap_servers: list[str]
-    reconnect_backoff_max_ms: int
 
 
 class TopicSpec(TypedDict):
@@ -61,20 +55,12 @@ class Record:
     headers: Headers
 
 
-def client_config(settings: Settings) -> ClientConfig:
-    """How to reach the broker in use."""
-    return {
-        "bootstrap_servers": settings.bootstrap.split(","),
-        "reconnect_backoff_max_ms": 1_000,  # the default of 30 s would sleep through a broker's quick restart
-    }
-
-
 def make_producer(settings: Settings, client_id: str, timeout_s: float = 30) -> KafkaProducer:
     """A producer whose messages every in-sync replica has when they are acknowledged.
 
     Raises `Transient` if no broker answers within `timeout_s`.
     """
-    with _reaching(settings, timeout_s):
+    with reaching(settings, timeout_s):
         return KafkaProducer(
             **client_config(settings),
             client_id=client_id,
@@ -176,7 +162,7 @@ def read_whole(settings: Settings, topic_name: str) -> Iterator[Record]:
 
     Order holds within a partition. Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
     """
-    with _reaching(settings, 30):
+    with reaching(settings, 30):
         consumer = KafkaConsumer(
             **client_config(settings),
             enable_auto_commit=False,
@@ -255,31 +241,5 @@ def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
 
 
 def _admin(settings: Settings, timeout_s: float) -> KafkaAdminClient:
-    with _reaching(settings, timeout_s):
+    with reaching(settings, timeout_s):
         return KafkaAdminClient(**client_config(settings), client_id="copydesk-admin")
-
-
-@contextmanager
-def _reaching(settings: Settings, timeout_s: float) -> Iterator[None]:
-    """Build a client inside: waits for a broker that accepts connections; `Transient` if none does in time.
-
-    kafka-python would wait, too, but with seconds between its tries, a log line for each and a socket left open.
-    """
-    deadline = time.monotonic() + timeout_s
-    while not any(_accepts(address) for address in settings.bootstrap.split(",")):
-        if time.monotonic() > deadline:
-            raise Transient(f"no Kafka broker answers at {settings.bootstrap} within {timeout_s:.0f} s")
-        time.sleep(0.1)
-    try:
-        yield
-    except KafkaError as error:
-        raise Transient(f"no Kafka broker answers at {settings.bootstrap}: {error}") from error
-
-
-def _accepts(address: str) -> bool:
-    host, _, port = address.strip().rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
-            return True
-    except OSError:
-        return False
