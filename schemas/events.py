@@ -59,9 +59,14 @@ class Article(Event):
         """The article's identity: its canonical address."""
         return uuid5(NAMESPACE_URL, canonical_url)
 
+    @staticmethod
+    def event_id_of(article_id: UUID, revision: int) -> UUID:
+        """The id of the event that brought this revision."""
+        return uuid5(article_id, f"revision {revision}")
+
     @property
     def event_id(self) -> UUID:
-        return uuid5(self.article_id, f"revision {self.revision}")
+        return self.event_id_of(self.article_id, self.revision)
 
     @property
     def key(self) -> str:

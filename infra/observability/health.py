@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,40 @@ log = logging.getLogger(__name__)
 
 Probe = Callable[[], str | None]
 """None if all is well, else why not, in words. Called from another thread, must not block for long."""
+
+
+class Condition:
+    """How a process that is no stream worker is: `beat` often, and say what stands in the way of `what`, until it does
+    not. Thread-safe; `live` and `ready` are probes.
+    """
+
+    def __init__(self, *, silence_s: float, starting: str) -> None:
+        self._silence_s = silence_s
+        self._troubles = {"starting": starting}
+        self._beat = time.monotonic()
+
+    def beat(self) -> None:
+        """The process' main loop has come round."""
+        self._beat = time.monotonic()
+
+    def started(self) -> None:
+        """What had to be done before the first piece of work is done."""
+        self.settled("starting")
+
+    def trouble(self, what: str, reason: object) -> None:
+        """Something stands in the way for now."""
+        self._troubles[what] = str(reason)
+
+    def settled(self, what: str) -> None:
+        """It no longer does; harmless if it never did."""
+        self._troubles.pop(what, None)
+
+    def live(self) -> str | None:
+        silent_s = time.monotonic() - self._beat
+        return f"the main loop has not come round for {silent_s:.0f} s" if silent_s > self._silence_s else None
+
+    def ready(self) -> str | None:
+        return self.live() or "; ".join(dict.fromkeys(self._troubles.copy().values())) or None
 
 
 class Health:

@@ -9,6 +9,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from infra.observability import metrics, tracing
 from schemas.envelope import Message, encode
 from schemas.errors import Invalid
 from schemas.events import Article
@@ -42,7 +43,7 @@ class Outbox:
         settled = self._settle(drafts, now)
         news = [done for done in settled if done.outcome is Outcome.sent]
         try:
-            self._send([(ARTICLES, encode(done.article, source="scraper", time=now)) for done in news])
+            self._send([(ARTICLES, _message(done.article, now)) for done in news])
         except Invalid as error:
             if len(drafts) > 1:  # find out which one it is
                 return sum(self.dispatch([draft]) for draft in drafts)
@@ -50,6 +51,10 @@ class Outbox:
             log.warning("%s: %s", drafts[0].item.url, error)
             return 0
         self._ledger.settle(settled, now)
+        metrics.EVENTS_SENT.labels(ARTICLES.name).inc(len(news))
+        for draft, done in zip(drafts, settled, strict=True):
+            if done.outcome is Outcome.sent:
+                _trace(done.article, draft, self._clock())
         for done in news:
             log.debug("sent %s revision %d: %s", done.article.article_id, done.article.revision, done.article.headline)
         return len(news)
@@ -80,6 +85,24 @@ class Outbox:
                 self._stories.add(article_id, told)
         self._stories.prune(now)
         return self._stories
+
+
+def _message(article: Article, now: datetime) -> Message:
+    return encode(article, source="scraper", time=now, traceparent=tracing.begun(article.event_id))
+
+
+def _trace(article: Article, draft: Draft, now: datetime) -> None:
+    """The way begins when the page is asked for and has its first stop when the broker has the article."""
+    tracing.first(
+        "scraper article",
+        article.event_id,
+        draft.asked_at,
+        now,
+        key=str(article.article_id),
+        revision=article.revision,
+        source=article.source,
+        fetch_seconds=(draft.fetched_at - draft.asked_at).total_seconds(),
+    )
 
 
 def _article(draft: Draft, article_id: UUID, revision: int, story_id: UUID) -> Article:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from infra.observability import metrics
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient
 from workers.scraper.feed import parse_feed
@@ -66,6 +67,7 @@ class Poller:
             asked_s = retry_after_s(answer.header("retry-after"), self._clock())
             return await self._failed(feed, f"HTTP {answer.status}", asked_s=asked_s, gone=answer.status == GONE)
         queued = await asyncio.to_thread(self._ledger.record_poll, feed.url, poll, self._clock())
+        metrics.FEED_POLLS.labels("news" if queued else "nothing").inc()
         if answer.moved_to:
             await asyncio.to_thread(self._ledger.move_feed, feed.url, answer.moved_to)
             log.info("%s has moved to %s", feed.url, answer.moved_to)
@@ -109,4 +111,5 @@ class Poller:
             draw=self._draw(),
         )
         log.warning("%s: %s%s", feed.url, reason, "; the publisher says it is gone for good" if gone else "")
+        metrics.FEED_POLLS.labels("failed").inc()
         await asyncio.to_thread(lambda: self._ledger.record_failure(feed.url, reason, when, gone=gone))

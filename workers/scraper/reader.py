@@ -50,6 +50,7 @@ class Draft:
     content_hash: str
     features: Features
     permission: Permission
+    asked_at: datetime
     fetched_at: datetime
 
 
@@ -65,13 +66,14 @@ class Reader:
 
     async def read(self, item: Pending) -> Draft:
         """Raises `Invalid` when no article will ever come of it, `Transient` (`DeadLink`, `Refused`) when one may."""
+        asked_at = self._clock()
         async with self._gates[urlsplit(item.url).netloc]:
             robots = await self._robots_of(item.url)
             if not robots.may_fetch(item.url, self._agent):
                 raise Invalid("robots.txt forbids it")
             answer = await self._fetcher.get(item.url, accept="text/html, application/xhtml+xml")
         self._check(answer)
-        return await asyncio.to_thread(_draft, item, answer, robots, self._clock())
+        return await asyncio.to_thread(_draft, item, answer, robots, asked_at, self._clock())
 
     async def _robots_of(self, url: str) -> Robots:
         parts = urlsplit(url)
@@ -95,7 +97,7 @@ class Reader:
             raise Invalid(f"not a page but {kind}")
 
 
-def _draft(item: Pending, answer: Fetched, robots: Robots, now: datetime) -> Draft:
+def _draft(item: Pending, answer: Fetched, robots: Robots, asked_at: datetime, now: datetime) -> Draft:
     charset = _CHARSET.search(answer.header("content-type"))
     page = extract(answer.body, url=answer.url, charset=charset.group(1) if charset else "")
     headline = item.headline or page.headline
@@ -109,5 +111,6 @@ def _draft(item: Pending, answer: Fetched, robots: Robots, now: datetime) -> Dra
         content_hash=content_hash(page.headline or headline, page.text),
         features=features(headline, page.text),
         permission=training_permission(robots, answer.url, answer.headers, page.opt_outs),
+        asked_at=asked_at,
         fetched_at=now,
     )

@@ -20,6 +20,7 @@ from kafka import KafkaProducer
 
 from infra.database import make_engine, migrate
 from infra.kafka import make_producer, send_acked
+from infra.observability import health, metrics
 from infra.settings import Settings
 from schemas.envelope import Message
 from schemas.errors import Invalid, Transient
@@ -38,6 +39,8 @@ LOOK_S = 0.5
 READERS = 32
 BATCH = 50
 LONGEST_WAIT_S = 10.0
+SILENCE_S = 120.0
+"""A scraper whose event loop has not run for so long does not live any more."""
 TRIES_IN_TROUBLE = 15
 """Tries of a page whose server is down: with doubling waits this is more than a day."""
 
@@ -64,9 +67,17 @@ class Scraper:
     """The loops and what they share. `send` returns once everything is acknowledged."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, fetcher: Fetcher, send: Send, *, clock: Callable[[], datetime]
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        fetcher: Fetcher,
+        send: Send,
+        *,
+        clock: Callable[[], datetime],
+        condition: health.Condition,
     ) -> None:
         self._settings = settings
+        self._condition = condition
         self._ledger = ledger
         self._clock = clock
         self._news = asyncio.Event()
@@ -80,6 +91,7 @@ class Scraper:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`; what is on the way then stays queued for the next start. A defect in any loop ends all."""
         steps = [self._take, self._dispatch, *[self._read] * READERS]
+        self._condition.started()
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_forever(step)) for step in steps]
             tasks.append(group.create_task(self._poll()))
@@ -91,15 +103,18 @@ class Scraper:
         """Each feed in a task of its own: one that hangs delays nobody else."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for feed in await insist(self._poller.due):
-                    group.create_task(insist(functools.partial(self._poller.poll, feed)))
+                self._condition.beat()
+                for feed in await self._insist("feeds", self._poller.due):
+                    group.create_task(self._insist(feed.url, functools.partial(self._poller.poll, feed)))
                 await asyncio.sleep(LOOK_S)
 
     async def _take(self) -> None:
         """Take items off the table that nobody is reading yet."""
         self._news.clear()
         busy = frozenset(self._busy)  # as it is before the look: an item that is settled meanwhile must not look free
-        found = await insist(lambda: asyncio.to_thread(self._ledger.waiting, self._clock(), READERS + len(busy)))
+        found = await self._insist(
+            "items", lambda: asyncio.to_thread(self._ledger.waiting, self._clock(), READERS + len(busy))
+        )
         fresh = [item for item in found if item.key not in busy]
         for item in fresh:
             self._busy.add(item.key)
@@ -112,10 +127,14 @@ class Scraper:
     async def _read(self) -> None:
         item = await self._pages.get()
         try:
-            await self._drafts.put(await self._reader.read(item))
+            with metrics.PAGE_SECONDS.time():
+                draft = await self._reader.read(item)
+            metrics.PAGES.labels("article").inc()
+            await self._drafts.put(draft)
         except (Invalid, Transient) as error:
             reason, again_s = str(error), self._again_s(item, error)
-            await insist(lambda: asyncio.to_thread(self._no_article, item, reason, again_s))
+            await self._insist(item.url, lambda: asyncio.to_thread(self._no_article, item, reason, again_s))
+            metrics.PAGES.labels("given_up" if again_s is None else "again").inc()
             self._busy.discard(item.key)
 
     def _again_s(self, item: Pending, error: Invalid | Transient) -> float | None:
@@ -137,10 +156,25 @@ class Scraper:
 
     async def _dispatch(self) -> None:
         drafts = await drain(self._drafts, BATCH)
-        sent = await insist(lambda: asyncio.to_thread(self._outbox.dispatch, drafts))
+        sent = await self._insist("articles", lambda: asyncio.to_thread(self._outbox.dispatch, drafts))
         self._busy.difference_update(draft.item.key for draft in drafts)
         if sent:
             log.info("%d articles sent", sent)
+
+    async def _insist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat until it succeeds, with growing waits while something of ours (broker, database) is away."""
+        failures = 0
+        while True:
+            try:
+                result = await attempt()
+            except Transient as error:
+                failures += 1
+                log.warning("waiting: %s", error)
+                self._condition.trouble(what, error)
+                await asyncio.sleep(min(LONGEST_WAIT_S, backoff_s(failures, first_s=0.5, draw=random.random())))
+            else:
+                self._condition.settled(what)
+                return result
 
 
 async def _forever(step: Callable[[], Awaitable[None]]) -> None:
@@ -148,28 +182,25 @@ async def _forever(step: Callable[[], Awaitable[None]]) -> None:
         await step()
 
 
-async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeat until it succeeds, with growing waits while something of ours (broker, database) is away."""
-    failures = 0
-    while True:
-        try:
-            return await attempt()
-        except Transient as error:
-            failures += 1
-            log.warning("waiting: %s", error)
-            await asyncio.sleep(min(LONGEST_WAIT_S, backoff_s(failures, first_s=0.5, draw=random.random())))
-
-
 async def scrape(settings: Settings, stop: asyncio.Event, send: Send) -> None:
     """Run the scraper of these settings until `stop`; on return nothing of it runs any more."""
+    condition = health.Condition(silence_s=SILENCE_S, starting="the scraper starts")
+    answering = health.serve(
+        settings.metrics_port, live=condition.live, ready=condition.ready, host=settings.metrics_host
+    )
     engine = make_engine(settings)
     await asyncio.to_thread(migrate, engine)
     try:
         async with Fetcher(settings) as fetcher:
-            await Scraper(settings, Ledger(engine), fetcher, send, clock=lambda: datetime.now(UTC)).run(stop)
+            scraper = Scraper(
+                settings, Ledger(engine), fetcher, send, clock=lambda: datetime.now(UTC), condition=condition
+            )
+            await scraper.run(stop)
         await asyncio.get_running_loop().shutdown_default_executor()  # a batch on its way is sent and marked to the end
     finally:
         engine.dispose()
+        if answering is not None:
+            answering.close()
 
 
 async def _run(settings: Settings) -> None:
