@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from infra.kafka_access import access
 from infra.settings import Settings
 from schemas.envelope import Envelope, decode
 from schemas.errors import Invalid
@@ -46,7 +47,7 @@ async def _follow(
 ) -> None:
     consumer = AIOKafkaConsumer(
         topic.name,  # without a group a subscription is every partition, asked for by name when it starts
-        bootstrap_servers=settings.bootstrap.split(","),
+        **access(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

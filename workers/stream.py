@@ -28,8 +28,10 @@ from weakref import WeakSet
 import faust
 import faust.transport.drivers.aiokafka as driver
 from faust.types import TP, Message
+from faust.types.auth import CredentialsT
 
 from infra.kafka import create_topics, lag
+from infra.kafka_access import addresses, ssl_context
 from infra.settings import Settings
 from schemas.envelope import encode
 from schemas.errors import Invalid, Transient
@@ -171,7 +173,8 @@ def build_app(name: str, settings: Settings, window: Window, instance: str) -> f
     """A Faust application with everything unsafe replaced or switched off. Connects to nothing yet."""
     app = faust.App(
         window.group,
-        broker=[f"kafka://{address}" for address in settings.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in addresses(settings)],
+        broker_credentials=_credentials(settings),
         key_serializer="raw",
         value_serializer="raw",
         store="memory://",
@@ -199,6 +202,19 @@ def build_app(name: str, settings: Settings, window: Window, instance: str) -> f
     app.transport = transport
     app.producer_transport = SafeTransport(app.conf.broker_producer, app)
     return app
+
+
+def _credentials(settings: Settings) -> CredentialsT | None:
+    """TLS and password as Faust wants them, None in the clear."""
+    context = ssl_context(settings)
+    if settings.kafka_security.sasl:
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism.value,
+        )
+    return faust.SSLCredentials(context) if context else None
 
 
 def add_lane(app: faust.App, lane: Lane, window: Window, streams: Streams) -> None:
