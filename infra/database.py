@@ -5,14 +5,17 @@ SQLite has several writing processes here: WAL, a busy timeout, short transactio
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, StatementError
@@ -20,9 +23,32 @@ from sqlmodel import Session, SQLModel
 
 from infra import migrations
 from infra.settings import Settings
-from schemas.errors import Invalid, Mendable, Transient
+from schemas.errors import Invalid, Mendable, Unavailable
 
 BUSY_TIMEOUT_S = 30.0
+SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+POSTGRES_TROUBLE = frozenset({"08", "28", "40", "53", "55", "57", "58"})
+"""Classes of SQLSTATE: connection, credentials, rollback, resources, locks, intervention, system."""
+POSTGRES_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Without them libpq waits for a host that has vanished until the kernel gives up, many minutes later."""
 _MIGRATION_LOCK = 0x636F7079  # any number, the same in every process: PostgreSQL's advisory lock for migrations
 
 
@@ -42,7 +68,8 @@ def make_engine(settings: Settings) -> Engine:
     if settings.database_password.get_secret_value():
         url = url.set(password=settings.database_password.get_secret_value())
     if url.get_backend_name() in ("postgresql", "postgres"):
-        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        patience = {name: limit for name, limit in POSTGRES_PATIENCE.items() if name not in url.query}
+        return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=patience)
     if url.get_backend_name() != "sqlite":
         raise DatabaseUnusable(f"Copydesk stores in SQLite or PostgreSQL, not in {url.get_backend_name()!r}")
     return _sqlite_engine(url)
@@ -71,18 +98,28 @@ def migrate(engine: Engine) -> None:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """A session that commits at the end. Database trouble becomes a verdict: `Transient` when the database is locked,
-    full or away, `Invalid` when a value does not fit into its column. Anything else is a defect and comes through.
+    """A session that commits at the end; database trouble becomes a verdict as in `verdicts`."""
+    with verdicts(engine), Session(engine) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def verdicts(engine: Engine) -> Iterator[None]:
+    """What the database complains about inside the block, as a verdict on the values at hand.
+
+    `Unavailable` when it is away, locked or full: no value is to blame. `Invalid` when a value does not fit. Anything
+    else is a defect and comes through.
     """
     try:
-        with Session(engine) as session:
-            yield session
-            session.commit()
+        yield
     except (DataError, OverflowError) as error:  # sqlite3 raises a bare OverflowError for an integer over 64 bits
         raise Invalid(f"a value does not fit into the database: {error}") from error
     except DBAPIError as error:
-        if isinstance(error, OperationalError) or error.connection_invalidated:
-            raise Transient(f"{_place(engine)}: {_in_words(error)}") from error
+        if _too_large(error):
+            raise Invalid(f"a value does not fit into the database: {_in_words(error)}") from error
+        if error.connection_invalidated or _out_of_order(error):
+            raise Unavailable(f"{_place(engine)}: {_in_words(error)}") from error
         raise
     except StatementError as error:  # a value that could not even be handed to the driver, such as a date before year 1
         raise Invalid(f"a value does not fit into the database: {error.orig}") from error
@@ -91,20 +128,53 @@ def transaction(engine: Engine) -> Iterator[Session]:
 def upsert(session: Session, row: SQLModel, *, newest_by: str) -> None:
     """Insert `row`, or replace the stored one of the same primary key unless that is newer by column `newest_by`.
 
-    With that, the same rows in any order and any number leave the same content.
+    Of two that are equally new the one whose content sorts last holds: the same rows in any order and any number leave
+    the same content.
     """
     table = type(row).__table__  # type: ignore[attr-defined]  # SQLModel adds it to table classes
     keys = [column.name for column in table.primary_key]
     values = {column.name: getattr(row, column.name) for column in table.columns}
-    make_insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    connection = session.connection()
+    make_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = make_insert(table).values(values)
-    session.execute(
+    done = connection.execute(
         statement.on_conflict_do_update(
             index_elements=keys,
             set_={name: statement.excluded[name] for name in values if name not in keys},
-            where=statement.excluded[newest_by] >= table.c[newest_by],
+            where=statement.excluded[newest_by] > table.c[newest_by],
         )
     )
+    if done.rowcount:
+        return
+    same = [table.c[name] == values[name] for name in keys]
+    stored = connection.execute(select(table).where(*same)).mappings().one()  # locked by the statement above
+    if stored[newest_by] == values[newest_by] and _rank(values) > _rank({**stored}):
+        connection.execute(update(table).where(*same).values(values))
+
+
+def _rank(values: Mapping[str, object]) -> str:
+    """Any order of a table's rows, as long as both databases and all processes agree on it."""
+    plain = {
+        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+    return json.dumps(plain, sort_keys=True, default=str)
+
+
+def _too_large(error: DBAPIError) -> bool:
+    """PostgreSQL counts a value too long for its index among the operational errors: no other try would help."""
+    return (getattr(error.orig, "sqlstate", None) or "").startswith("54")
+
+
+def _out_of_order(error: DBAPIError) -> bool:
+    """Is the database itself in trouble? Other operational errors, such as a missing table, are defects."""
+    if not isinstance(error, OperationalError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in SQLITE_TROUBLE  # the upper bits only say more about it
+    state = getattr(error.orig, "sqlstate", None)  # none: there is no connection
+    return state is None or state[:2] in POSTGRES_TROUBLE
 
 
 def _sqlite_engine(url: URL) -> Engine:
