@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -15,16 +15,18 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RetriableError,
     TopicAlreadyExistsError,
 )
 
+from infra.kafka_access import access as access
 from infra.kafka_access import client_config as client_config
 from infra.kafka_access import reaching
 from infra.settings import Settings
-from schemas.envelope import Headers, Message
+from schemas.envelope import Message
 from schemas.errors import Invalid, Transient
 from schemas.topics import EMBEDDED_PARTITIONS, MAX_MESSAGE_BYTES, TOPICS, Topic
 
@@ -32,6 +34,11 @@ BATCH_OVERHEAD_BYTES = 64 * 1024
 """A broker measures whole batches, a client single records: its limit lies this much higher than ours."""
 POLL_MS = 500
 LAG_TIMEOUT_S = 30
+SILENCE_S = 60
+"""A reader that has got nothing for so long, though there is more, gives up: the client itself would wait for ever."""
+
+RawHeaders = tuple[tuple[str, bytes | None], ...]
+"""Headers as they lie on a topic: whoever sent the message may have left out a value."""
 
 
 class TopicSpec(TypedDict):
@@ -52,7 +59,7 @@ class Record:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: RawHeaders
 
 
 def make_producer(settings: Settings, client_id: str, timeout_s: float = 30) -> KafkaProducer:
@@ -123,7 +130,7 @@ def create_topics(settings: Settings, timeout_s: float = 120) -> None:
     """
     deadline = time.monotonic() + timeout_s
     specs = topic_specs(embedded=not settings.kafka_bootstrap)
-    admin = _admin(settings, timeout_s)
+    admin = admin_client(settings, timeout_s)
     try:
         while True:
             try:
@@ -148,7 +155,7 @@ def _create(admin: KafkaAdminClient, missing: dict[str, TopicSpec]) -> None:
 
 def wait_until_ready(settings: Settings, timeout_s: float = 60) -> None:
     """Return once the broker answers questions about its topics; raises `Transient` after `timeout_s`."""
-    admin = _admin(settings, timeout_s)
+    admin = admin_client(settings, timeout_s)
     try:
         admin.list_topics()
     except KafkaError as error:
@@ -157,11 +164,67 @@ def wait_until_ready(settings: Settings, timeout_s: float = 60) -> None:
         admin.close()
 
 
-def read_whole(settings: Settings, topic_name: str) -> Iterator[Record]:
+def read_whole(settings: Settings, topic_name: str, *, since_ms: int = 0) -> Iterator[Record]:
     """Every message of a topic, from its beginning to its end as it stood when reading began; joins no group.
 
-    Order holds within a partition. Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
+    With `since_ms` from the first message of that time on (milliseconds since 1970), in each partition. Order holds
+    within a partition. Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
     """
+    with _consumer(settings, topic_name) as (consumer, partitions):
+        if not partitions:
+            return
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        consumer.seek_to_beginning(*partitions)
+        if since_ms > 0:
+            for place, offset in _first_at(consumer, partitions, since_ms).items():
+                consumer.seek(place, offset)
+        yield from _until(consumer, ends)
+
+
+def read_one(settings: Settings, topic_name: str, partition: int, offset: int) -> Record | None:
+    """The message at that place, None if there is none (any more). Raises `Transient` if the broker fails."""
+    place = TopicPartition(topic_name, partition)
+    with _consumer(settings, topic_name) as (consumer, partitions):
+        if place not in partitions:
+            return None
+        consumer.assign([place])
+        first, end = consumer.beginning_offsets([place])[place], consumer.end_offsets([place])[place]
+        if not first <= offset < end:
+            return None
+        consumer.seek(place, offset)
+        found = next(_until(consumer, {place: offset + 1}), None)
+        return found if found is not None and found.offset == offset else None
+
+
+def bounds(settings: Settings, topic_name: str) -> dict[int, tuple[int, int]]:
+    """By partition the offset of the first message that is still there and the one that the next message will have.
+
+    Nothing for a topic that does not exist. Raises `Transient` if the broker fails.
+    """
+    with _consumer(settings, topic_name) as (consumer, partitions):
+        firsts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        return {place.partition: (firsts[place], ends[place]) for place in partitions}
+
+
+def offsets_at(settings: Settings, topic_name: str, moment_ms: int) -> dict[int, int]:
+    """By partition the first message of that moment or later (milliseconds since 1970), the end where there is none.
+
+    Raises `Transient` if the broker fails.
+    """
+    with _consumer(settings, topic_name) as (consumer, partitions):
+        return {place.partition: offset for place, offset in _first_at(consumer, partitions, moment_ms).items()}
+
+
+def _first_at(consumer: KafkaConsumer, partitions: list[TopicPartition], moment_ms: int) -> dict[TopicPartition, int]:
+    ends = consumer.end_offsets(partitions)
+    found = consumer.offsets_for_times(dict.fromkeys(partitions, moment_ms))
+    return {place: found[place].offset if found.get(place) else ends[place] for place in partitions}
+
+
+@contextmanager
+def _consumer(settings: Settings, topic_name: str) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+    """A consumer outside of all groups, and the topic's partitions; trouble inside the block is `Transient`."""
     with reaching(settings, 30):
         consumer = KafkaConsumer(
             **client_config(settings),
@@ -170,24 +233,19 @@ def read_whole(settings: Settings, topic_name: str) -> Iterator[Record]:
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES,
         )
     try:
-        yield from _until_end(consumer, topic_name)
+        numbers = sorted(consumer.partitions_for_topic(topic_name) or ())
+        yield consumer, [TopicPartition(topic_name, number) for number in numbers]
     except KafkaError as error:
         raise Transient(f"cannot read {topic_name!r}: {error}") from error
     finally:
         consumer.close()
 
 
-def _until_end(consumer: KafkaConsumer, topic_name: str) -> Iterator[Record]:
-    partitions = [
-        TopicPartition(topic_name, number) for number in sorted(consumer.partitions_for_topic(topic_name) or ())
-    ]
-    if not partitions:
-        return
-    consumer.assign(partitions)
-    consumer.seek_to_beginning(*partitions)
-    ends = consumer.end_offsets(partitions)
-    while any(consumer.position(partition) < ends[partition] for partition in partitions):
-        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+def _until(consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> Iterator[Record]:
+    heard = time.monotonic()
+    while any(consumer.position(partition) < end for partition, end in ends.items()):
+        batches = consumer.poll(timeout_ms=POLL_MS)
+        for partition, records in batches.items():
             for record in records:
                 if record.offset < ends[partition]:
                     yield Record(
@@ -199,6 +257,10 @@ def _until_end(consumer: KafkaConsumer, topic_name: str) -> Iterator[Record]:
                         value=record.value,
                         headers=tuple(record.headers),
                     )
+        if batches:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > SILENCE_S:
+            raise KafkaTimeoutError(f"no answer for {SILENCE_S} s")
 
 
 def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
@@ -206,7 +268,7 @@ def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
 
     Raises `Transient` if the broker does not answer or a topic is not there.
     """
-    admin = _admin(settings, LAG_TIMEOUT_S)
+    admin = admin_client(settings, LAG_TIMEOUT_S)
     deadline = time.monotonic() + LAG_TIMEOUT_S
     try:
         while True:
@@ -240,6 +302,7 @@ def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
     return total
 
 
-def _admin(settings: Settings, timeout_s: float) -> KafkaAdminClient:
+def admin_client(settings: Settings, timeout_s: float) -> KafkaAdminClient:
+    """The administrator's client; close it. Raises `Transient` if no broker answers within `timeout_s`."""
     with reaching(settings, timeout_s):
         return KafkaAdminClient(**client_config(settings), client_id="copydesk-admin")

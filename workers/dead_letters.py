@@ -1,7 +1,8 @@
 """What a dead letter says about itself, in the words that existing tools read.
 
 Two header families are written: Spring Kafka's (`kafka_dlt-…`, numbers as big-endian bytes) and Kafka Connect's
-(`__connect.errors.…`, everything as text). The original key, value and headers stay as they are.
+(`__connect.errors.…`, everything as text). The original key, value and headers stay as they are; only what an earlier
+letter said about itself is replaced, where a tool has sent a whole letter back.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from schemas.errors import Invalid
 
 RawHeaders = tuple[tuple[str, bytes | None], ...]
+SPRING, CONNECT = "kafka_dlt-", "__connect.errors."
+VERDICT, ATTEMPTS = "copydesk-verdict", "copydesk-attempts"
 LONGEST_TEXT = 4_000
 """Bytes of a message or a stack trace; the letter itself may already be as large as a topic takes."""
 
@@ -36,28 +39,37 @@ def bury(delivery: Delivery, error: BaseException, *, group: str, attempts: int)
     message = _text(str(error) or type(error).__name__)
     trace = _text("".join(traceback.format_exception(error)))
     spring: RawHeaders = (
-        ("kafka_dlt-original-topic", delivery.topic.encode()),
-        ("kafka_dlt-original-partition", struct.pack(">i", delivery.partition)),
-        ("kafka_dlt-original-offset", struct.pack(">q", delivery.offset)),
-        ("kafka_dlt-original-timestamp", struct.pack(">q", delivery.timestamp_ms)),
-        ("kafka_dlt-original-timestamp-type", b"CREATE_TIME"),
-        ("kafka_dlt-original-consumer-group", group.encode()),
-        ("kafka_dlt-exception-fqcn", name.encode()),
-        ("kafka_dlt-exception-message", message),
-        ("kafka_dlt-exception-stacktrace", trace),
+        (SPRING + "original-topic", delivery.topic.encode()),
+        (SPRING + "original-partition", struct.pack(">i", delivery.partition)),
+        (SPRING + "original-offset", struct.pack(">q", delivery.offset)),
+        (SPRING + "original-timestamp", struct.pack(">q", delivery.timestamp_ms)),
+        (SPRING + "original-timestamp-type", b"CREATE_TIME"),
+        (SPRING + "original-consumer-group", group.encode()),
+        (SPRING + "exception-fqcn", name.encode()),
+        (SPRING + "exception-message", message),
+        (SPRING + "exception-stacktrace", trace),
     )
     connect: RawHeaders = (
-        ("__connect.errors.topic", delivery.topic.encode()),
-        ("__connect.errors.partition", str(delivery.partition).encode()),
-        ("__connect.errors.offset", str(delivery.offset).encode()),
-        ("__connect.errors.connector.name", group.encode()),
-        ("__connect.errors.exception.class.name", name.encode()),
-        ("__connect.errors.exception.message", message),
-        ("__connect.errors.exception.stacktrace", trace),
+        (CONNECT + "topic", delivery.topic.encode()),
+        (CONNECT + "partition", str(delivery.partition).encode()),
+        (CONNECT + "offset", str(delivery.offset).encode()),
+        (CONNECT + "connector.name", group.encode()),
+        (CONNECT + "exception.class.name", name.encode()),
+        (CONNECT + "exception.message", message),
+        (CONNECT + "exception.stacktrace", trace),
     )
     verdict = b"invalid" if isinstance(error, Invalid) else b"transient"
-    ours: RawHeaders = (("copydesk-verdict", verdict), ("copydesk-attempts", str(attempts).encode()))
-    return delivery.headers + spring + connect + ours
+    ours: RawHeaders = ((VERDICT, verdict), (ATTEMPTS, str(attempts).encode()))
+    return without_reasons(delivery.headers) + spring + connect + ours
+
+
+def without_reasons(headers: RawHeaders) -> RawHeaders:
+    """The headers without those that `bury` adds."""
+    return tuple(
+        (name, raw)
+        for name, raw in headers
+        if not name.startswith((SPRING, CONNECT)) and name not in (VERDICT, ATTEMPTS)
+    )
 
 
 def _text(text: str) -> bytes:
