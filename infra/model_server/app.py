@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -35,11 +36,14 @@ from infra.model_server.protocol import (
     UnloadAdapter,
     Usage,
 )
+from infra.observability import metrics, tracing
+from infra.observability.health import answer
 
 ERROR_TYPES = {400: "BadRequestError", 404: "NotFoundError", 500: "InternalServerError", 503: "ServiceUnavailable"}
 GONE_POLL_S = 0.5
 """Seconds between two looks whether the client is still there."""
 CLIENT_GONE = 499
+CHAT = "/v1/chat/completions"
 T = TypeVar("T")
 
 
@@ -57,11 +61,15 @@ def create_app(engine: Engine, batcher: Batcher) -> FastAPI:
     served = _Served(engine, batcher)
 
     @app.exception_handler(Refusal)
-    async def refuse(_: Request, refusal: Refusal) -> Response:
+    async def refuse(request: Request, refusal: Refusal) -> Response:
+        if request.url.path == CHAT:
+            metrics.SERVER_REQUESTS.labels(refusal.status).inc()
         return _error(refusal.status, str(refusal))
 
     @app.exception_handler(RequestValidationError)
-    async def refuse_form(_: Request, error: RequestValidationError) -> Response:
+    async def refuse_form(request: Request, error: RequestValidationError) -> Response:
+        if request.url.path == CHAT:
+            metrics.SERVER_REQUESTS.labels(400).inc()
         fault = error.errors()[0]
         return _error(400, f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}")
 
@@ -69,13 +77,20 @@ def create_app(engine: Engine, batcher: Batcher) -> FastAPI:
     async def health() -> Response:
         return Response(status_code=200)
 
+    @app.get("/metrics")
+    async def measured() -> Response:
+        status, kind, body = answer("/metrics", {})
+        return Response(body, status, media_type=kind)
+
     @app.get("/v1/models")
     async def models() -> ModelList:
         return served.cards()
 
-    @app.post("/v1/chat/completions")
+    @app.post(CHAT)
     async def chat(request: ChatRequest, connection: Request) -> ChatResponse:
-        return await served.chat(request, connection)
+        parent = connection.headers.get("traceparent", "")
+        with tracing.span("model-server chat", parent) if parent else nullcontext():
+            return await served.chat(request, connection)
 
     @app.post("/v1/load_lora_adapter")
     async def load(request: LoadAdapter) -> Response:
@@ -118,11 +133,13 @@ class _Served:
             except (AdapterBroken, AdapterLoaded) as error:
                 raise Refusal(400, str(error)) from error
             self._adapters[name] = (str(path), int(time.time()))
+            metrics.SERVER_ADAPTERS.set(len(self._adapters))
 
     async def unload(self, name: str) -> None:
         async with self._changing:
             if self._adapters.pop(name, None) is None:
                 raise Refusal(404, f"The lora adapter '{name}' cannot be found.")
+            metrics.SERVER_ADAPTERS.set(len(self._adapters))
             await asyncio.wrap_future(self._batcher.after_adapter(name, lambda: self._engine.unload_adapter(name)))
 
     async def chat(self, request: ChatRequest, connection: Request) -> ChatResponse:
@@ -134,6 +151,7 @@ class _Served:
         except QueueFull as error:
             raise Refusal(503, str(error)) from error
         completion = await _unless_gone(answer, connection)
+        metrics.SERVER_REQUESTS.labels(200).inc()
         return _response(request, prompt, completion)
 
     def _prompt(self, request: ChatRequest) -> Prompt:

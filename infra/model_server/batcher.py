@@ -15,6 +15,8 @@ from time import monotonic
 from types import TracebackType
 from typing import Literal, Protocol
 
+from infra.observability import metrics
+
 MAX_BATCH = 16
 MAX_WAIT_S = 0.015
 """How long a lone request waits for company."""
@@ -111,6 +113,7 @@ class Batcher:
             if len(self._jobs) >= MAX_QUEUE:
                 raise QueueFull(f"{len(self._jobs)} requests are waiting")
             self._jobs.append(job)
+            metrics.SERVER_QUEUE.set(len(self._jobs))
             self._changed.notify()
         return job.answer
 
@@ -164,11 +167,14 @@ class Batcher:
         batch = choose(self._jobs)
         taken = set(batch)
         self._jobs = [job for job in self._jobs if job not in taken]
+        metrics.SERVER_QUEUE.set(len(self._jobs))
         return [job for job in batch if job.answer.set_running_or_notify_cancel()]
 
     def _answer(self, batch: list[Job]) -> None:
         try:
-            completions = self._engine.complete(batch[0].adapter, [job.prompt for job in batch])
+            metrics.SERVER_BATCH.observe(len(batch))
+            with metrics.SERVER_SECONDS.time():
+                completions = self._engine.complete(batch[0].adapter, [job.prompt for job in batch])
         except BaseException as error:  # the waiting requests must hear of it, whatever it is
             for job in batch:
                 job.answer.set_exception(error)

@@ -9,6 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from sqlalchemy import Engine
 
 from infra.database import DatabaseUnusable, make_engine, migrate
+from infra.observability import tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
 from schemas.topics import TOPICS, Topic
@@ -38,6 +39,7 @@ def lane(topic: Topic, engine: Engine, executor: Executor) -> Lane:
 
     async def handle(envelope: Envelope, _: Outlet) -> None:
         rows = project(topic, envelope)
-        await asyncio.get_running_loop().run_in_executor(executor, store, engine, rows)
+        with tracing.span("archivist rows", rows=len(rows)):
+            await asyncio.get_running_loop().run_in_executor(executor, store, engine, rows)
 
     return Lane(topic, handle)

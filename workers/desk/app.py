@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import Lifespan
 
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient
@@ -20,9 +21,9 @@ from workers.desk.verdicts import AlreadyJudged
 HERE = Path(__file__).parent
 
 
-def make_app(settings: Settings, desk: Desk) -> FastAPI:
-    """The application; nothing is connected yet. `desk` is what it shows."""
-    app = FastAPI(title="Copydesk: the desk", docs_url=None, redoc_url=None)
+def make_app(settings: Settings, desk: Desk, *, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The application; nothing is connected yet. `desk` is what it shows; `lifespan` runs around it on its loop."""
+    app = FastAPI(title="Copydesk: the desk", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.include_router(api.make_router(desk))
     app.include_router(pages.make_router(desk))

@@ -12,9 +12,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
 from editorial import rules
+from infra.observability import metrics, tracing
 from schemas.envelope import Message, encode
 from schemas.errors import Invalid, Transient
-from schemas.events import Correction, Verdict, Violation
+from schemas.events import Article, Correction, Origin, Verdict, Violation
 from schemas.records import CorrectionRow, ScoreRow
 from schemas.topics import CORRECTIONS, PUBLISHED, Topic
 from workers.desk import queue, verdicts
@@ -51,6 +52,11 @@ class Desk:
     def now(self) -> datetime:
         """The time, in UTC."""
         return self._now()
+
+    def count_waiting(self) -> int:
+        """How many titles wait for a person."""
+        with self.reading() as session:
+            return queue.count_waiting(session, self._unseen(session))
 
     def waiting(self, limit: int) -> list[QueueItem]:
         """The queue, the most worth looking at first."""
@@ -92,9 +98,22 @@ class Desk:
             sent = self._memory.recall(title_id)
             if sent is not None and sent.correction_id == correction.correction_id:
                 return sent
-            self._send(self._messages(shown, correction))
+            self._post(shown, correction)
             self._memory.remember(correction)
             return correction
+
+    def _post(self, shown: TitleOnDesk, correction: Correction) -> None:
+        verdict = correction.verdict.value
+        begun = tracing.begun(Article.event_id_of(shown.article_id, shown.revision))
+        with tracing.span("desk verdict", begun, key=str(shown.article_id), verdict=verdict) as traceparent:
+            messages = self._messages(shown, correction, traceparent)
+            self._send(messages)
+        metrics.VERDICTS.labels(verdict).inc()
+        for topic, _ in messages:
+            metrics.EVENTS_SENT.labels(topic.name).inc()
+            if topic is PUBLISHED:
+                waited = self._now() - shown.fetched_at
+                metrics.FETCHED_TO_PUBLISHED.labels(Origin.curator).observe(max(0.0, waited.total_seconds()))
 
     def _decide(self, shown: TitleOnDesk, submission: Submission) -> Correction:
         correction = verdicts.correct(submission, self._score(shown.title_id), self._now())
@@ -106,13 +125,13 @@ class Desk:
             return correction.model_copy(update={"decided_at": later})
         return correction
 
-    def _messages(self, shown: TitleOnDesk, correction: Correction) -> list[tuple[Topic, Message]]:
+    def _messages(self, shown: TitleOnDesk, correction: Correction, traceparent: str) -> list[tuple[Topic, Message]]:
         violations = rules.check(correction.title_after, shown.text, shown.language)
         published = verdicts.publish(correction, self._score(correction.title_id), violations)
         time = correction.decided_at
-        messages = [(CORRECTIONS, encode(correction, source="desk", time=time))]
+        messages = [(CORRECTIONS, encode(correction, source="desk", time=time, traceparent=traceparent))]
         if published is not None:
-            messages.append((PUBLISHED, encode(published, source="desk", time=time)))
+            messages.append((PUBLISHED, encode(published, source="desk", time=time, traceparent=traceparent)))
         return messages
 
     def _score(self, title_id: UUID) -> ScoreRow:

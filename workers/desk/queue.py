@@ -56,6 +56,7 @@ class TitleOnDesk(QueueItem):
     language: str
     revision: int
     published_at: datetime | None
+    fetched_at: datetime
     earlier_titles: tuple[EarlierTitle, ...]
     standing: Standing | None
     is_out: bool
@@ -140,6 +141,7 @@ def on_desk(session: Session, title_id: UUID) -> TitleOnDesk | None:
         language=article.language,
         revision=score.revision,
         published_at=article.published_at,
+        fetched_at=article.fetched_at,
         earlier_titles=_earlier(session, score),
         standing=standing(session, title_id),
         is_out=score.decision == "publish" or _was_published(session, title_id),

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
+from math import nan
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from infra.database import make_engine, migrate
+from infra.observability import health, metrics
 from infra.settings import Settings
+from schemas.errors import Transient
 from workers.desk.app import make_app
 from workers.desk.desk import Desk
 from workers.desk.post import Post
+
+SILENCE_S = 60.0
+"""A desk whose event loop has not run for so long answers nobody."""
 
 
 def main(settings: Settings) -> None:
@@ -22,7 +33,13 @@ def main(settings: Settings) -> None:
     engine = make_engine(settings)
     migrate(engine)
     post = Post(settings)
-    app = make_app(settings, Desk(engine, post, lambda: datetime.now(UTC)))
+    desk = Desk(engine, post, lambda: datetime.now(UTC))
+    condition = health.Condition(silence_s=SILENCE_S, starting="the desk starts")
+    metrics.REVIEW_WAITING.set_function(lambda: _waiting(desk))
+    health.serve(
+        settings.metrics_port, live=condition.live, ready=lambda: _ready(desk, condition), host=settings.metrics_host
+    )
+    app = make_app(settings, desk, lifespan=partial(_beating, condition))
     listening = _listen(settings.desk_host, settings.desk_port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=15, server_header=False)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal again when it is done
@@ -32,6 +49,39 @@ def main(settings: Settings) -> None:
     finally:
         post.close()
         engine.dispose()
+
+
+@asynccontextmanager
+async def _beating(condition: health.Condition, app: FastAPI) -> AsyncIterator[None]:
+    """Say all along that the event loop, which answers the requests, runs."""
+
+    async def beat() -> None:
+        while True:
+            condition.beat()
+            await asyncio.sleep(1.0)
+
+    task = asyncio.create_task(beat())
+    condition.started()
+    yield
+    task.cancel()
+
+
+def _ready(desk: Desk, condition: health.Condition) -> str | None:
+    """The broker is not asked: the desk can be read without it, and verdicts say so themselves."""
+    if reason := condition.ready():
+        return reason
+    try:
+        desk.count_waiting()
+    except Transient as error:
+        return str(error)
+    return None
+
+
+def _waiting(desk: Desk) -> float:
+    try:
+        return float(desk.count_waiting())
+    except Transient:
+        return nan
 
 
 def _listen(host: str, port: int) -> socket.socket:

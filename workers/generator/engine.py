@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import openai
 from openai.types.chat import ChatCompletion
 
+from infra.observability import tracing
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient, Unavailable
 
@@ -70,6 +71,7 @@ class Engine:
     async def complete(self, model: str, prompt: str) -> Answer:
         """One answer by the named model, greedy. Raises as the module says."""
         began = time.monotonic()
+        traceparent = tracing.current()  # vLLM and our own server go on with the trace
         try:
             with _verdicts():
                 answer = await self._client.chat.completions.create(
@@ -77,6 +79,7 @@ class Engine:
                     messages=[{"role": "user", "content": prompt}],
                     max_tokens=self._max_tokens,
                     temperature=0.0,
+                    extra_headers={"traceparent": traceparent} if traceparent else None,
                 )
         except TooSlow as slow:
             await self._answers(slow)

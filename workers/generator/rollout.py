@@ -16,6 +16,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from editorial import prompts
+from infra.observability import metrics
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
@@ -98,6 +99,12 @@ class Rollout:
                 self._changed.set()
                 await asyncio.sleep(RETRY_S)
 
+    def ready(self) -> str | None:
+        """None once titles can be written, else why not."""
+        if self._serving is not None:
+            return None
+        return f"{self._wanted.model_version} loads" if self._wanted else "no adapter has been announced"
+
     @contextmanager
     def lease(self) -> Iterator[Adapter]:
         """The version to write one title with; it stays loaded until the end of the block. Raises `Unavailable`."""
@@ -131,6 +138,13 @@ class Rollout:
             log.warning("%s does not serve yet, %s goes on: %s", wanted.model_version, before, reason)
             return False
         old, self._serving = self._serving, wanted
+        metrics.ADAPTER.info(
+            {
+                "model_version": wanted.model_version,
+                "base_model": wanted.base_model,
+                "prompt_version": wanted.prompt_version,
+            }
+        )
         log.info("%s serves from now on", wanted.model_version)
         if old is not None and old.model_version != wanted.model_version:
             farewell = asyncio.create_task(self._retire(old.model_version))

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from uuid import UUID
 
 from editorial import prompts
 from editorial.answers import clean
 from editorial.cut import cut
+from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
-from schemas.errors import Invalid, Unavailable
+from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Adapter, Article, Title
 from schemas.topics import ADAPTERS, ARTICLES, TITLES
-from workers.generator.engine import Answer, Engine, TooLong, UnknownModel
+from workers.generator.engine import Answer, Engine, TooLong, TooSlow, UnknownModel
 from workers.generator.rollout import Rollout
 from workers.stream import Lane, Outlet, background, run, watch_compacted
 
@@ -51,7 +53,7 @@ class Generator:
             prompt = prompts.render(adapter.prompt_version, cut(article.text, room))
             self._requests[article.event_id] += 1
             try:
-                return await self._engine.complete(adapter.model_version, prompt)
+                return await self._request(adapter.model_version, prompt)
             except TooLong:  # the cut only estimates; the server knows
                 room //= 2
                 if room < LEAST_ARTICLE_TOKENS:
@@ -60,13 +62,48 @@ class Generator:
                 await self._rollout.restore(adapter)
                 raise Unavailable(f"{adapter.model_version} is loaded again after the server forgot it") from error
 
+    async def _request(self, model: str, prompt: str) -> Answer:
+        began = time.monotonic()
+        outcome = "failed"
+        try:
+            with tracing.span("generator model call", model=model):
+                answer = await self._engine.complete(model, prompt)
+                tracing.note(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
+                outcome = "answered"
+        except (Invalid, Transient) as error:
+            outcome = outcome_of(error)
+            raise
+        finally:
+            metrics.MODEL_SECONDS.labels(outcome).observe(time.monotonic() - began)
+        metrics.MODEL_TOKENS.labels("input").inc(answer.input_tokens)
+        metrics.MODEL_TOKENS.labels("output").inc(answer.output_tokens)
+        metrics.MODEL_COST.inc(cost_usd(answer, self._settings))
+        return answer
 
-def title(article: Article, adapter: Adapter, answer: Answer, attempts: int, settings: Settings) -> Title:
-    """The event for a model's answer; an empty title is a result like any other."""
-    cost = (
+
+def outcome_of(error: Invalid | Transient) -> str:
+    """A request's failure as the metrics name it."""
+    match error:
+        case Invalid():
+            return "refused"
+        case TooSlow():
+            return "slow"
+        case Unavailable():
+            return "unavailable"
+        case _:
+            return "failed"
+
+
+def cost_usd(answer: Answer, settings: Settings) -> float:
+    """What an answer cost at the prices in the settings."""
+    return (
         answer.input_tokens * settings.usd_per_million_input_tokens
         + answer.output_tokens * settings.usd_per_million_output_tokens
     ) / 1_000_000
+
+
+def title(article: Article, adapter: Adapter, answer: Answer, attempts: int, settings: Settings) -> Title:
+    """The event for a model's answer; an empty title is a result like any other."""
     return Title(
         title_id=Title.make_id(article.article_id, article.revision, adapter.model_version, adapter.prompt_version),
         article=article,
@@ -81,7 +118,7 @@ def title(article: Article, adapter: Adapter, answer: Answer, attempts: int, set
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
         latency_seconds=answer.seconds,
-        cost_usd=cost,
+        cost_usd=cost_usd(answer, settings),
     )
 
 

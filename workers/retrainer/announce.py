@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from infra.kafka import make_producer, send_acked
+from infra.observability import metrics, tracing
 from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.envelope import encode
@@ -47,7 +48,10 @@ def announce(registry: ModelRegistry, settings: Settings, *, again: bool = False
         for move in moves:
             version = registry.get(move.version)
             assert version is not None, "a foreign key holds this"
-            message = encode(adapter_event(move, version), source="retrainer", time=move.decided_at)
-            send_acked(producer, [(ADAPTERS, message)])
+            with tracing.span("retrainer announcement", version=move.version) as traceparent:
+                event = adapter_event(move, version)
+                message = encode(event, source="retrainer", time=move.decided_at, traceparent=traceparent)
+                send_acked(producer, [(ADAPTERS, message)])
+            metrics.EVENTS_SENT.labels(ADAPTERS.name).inc()
             registry.mark_announced(move.alias, move.sequence)
     return len(moves)

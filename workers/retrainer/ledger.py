@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
+from infra.observability import metrics
 from infra.settings import Settings
 from schemas.events import Verdict
 from schemas.records import CorrectionRow, TrainingExampleRow, TrainingRunRow
@@ -110,3 +111,4 @@ class Ledger:
                         session.merge(TrainingExampleRow(run_id=run_id, **use.model_dump()))
             session.add(row)
             session.commit()
+        metrics.TRAINING_RUNS.labels(state).inc()

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from infra.database import make_engine, migrate
 from infra.kafka import create_topics
-from infra.registry import ModelRegistry
+from infra.observability import health, metrics
+from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.errors import Transient
 from workers.retrainer.announce import announce
@@ -21,22 +22,29 @@ from workers.retrainer.trigger import decide
 log = logging.getLogger(__name__)
 
 
+SILENCE_S = 300.0
+"""A round waits for the database and the broker, never for a training; a longer one does not come back."""
+
+
 def main(settings: Settings) -> None:
     """Look, train, promote, announce, until SIGTERM. A training under way is interrupted and starts again later."""
     logging.getLogger("kafka").setLevel(logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    condition = health.Condition(silence_s=SILENCE_S, starting="the champion has not been announced yet")
+    health.serve(settings.metrics_port, live=condition.live, ready=condition.ready, host=settings.metrics_host)
     engine = make_engine(settings)
     migrate(engine)
     registry = ModelRegistry(engine)
     ledger = Ledger(engine, lambda: datetime.now(UTC))
     runner = Runner(settings, ledger, registry)
     first_champion(registry, settings, datetime.now(UTC))
-    _announce_at_start(registry, settings, stopping)
+    _announce_at_start(registry, settings, stopping, condition)
     while not stopping.wait(settings.retrain_poll_s):
         look(settings, ledger, runner)
-        _try_announcing(registry, settings)
+        _try_announcing(registry, settings, condition)
+        condition.beat()
     runner.stop()  # only here: if we end by a defect, the training goes on and the next retrainer finishes it
 
 
@@ -45,25 +53,35 @@ def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
     if ended := runner.watch():
         log.info(ended)
     facts = ledger.facts(settings)
+    metrics.TRAINING.set(facts.running is not None)
+    metrics.CORRECTIONS_WAITING.set(facts.corrected_since)
+    if champion := runner.registry.alias(CHAMPION):
+        metrics.CHAMPION.info({"model_version": champion.version, "sequence": str(champion.sequence)})
     decision = decide(facts)
     if decision.train and runner.start(facts, actor="retrainer", why=decision.explanation):
         log.info(decision.explanation)
 
 
-def _announce_at_start(registry: ModelRegistry, settings: Settings, stopping: threading.Event) -> None:
+def _announce_at_start(
+    registry: ModelRegistry, settings: Settings, stopping: threading.Event, condition: health.Condition
+) -> None:
     """The generators wait for a champion: nothing else matters before the broker has it."""
     while not stopping.is_set():
         try:
             create_topics(settings)
             announce(registry, settings, again=True)
+            condition.started()
             return
         except Transient as trouble:
             log.warning("cannot announce the champion yet: %s", trouble)
+            condition.beat()
             stopping.wait(settings.retrain_poll_s)
 
 
-def _try_announcing(registry: ModelRegistry, settings: Settings) -> None:
+def _try_announcing(registry: ModelRegistry, settings: Settings, condition: health.Condition) -> None:
     try:
         announce(registry, settings)
+        condition.settled("announcing")
     except Transient as trouble:  # stays unannounced in the registry; the next round tries again
+        condition.trouble("announcing", trouble)
         log.warning("cannot announce a promotion yet: %s", trouble)

@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from datetime import UTC, datetime
 
 from editorial import flagger
 from editorial.bertscore import Scorer
+from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
-from schemas.events import ScoredTitle, Title
+from schemas.events import Origin, ScoredTitle, Title
 from schemas.topics import PUBLISHED, REVIEW, TITLES
 from workers.scorer.batcher import Batcher
 from workers.scorer.judgement import judge
 from workers.stream import Lane, Outlet, run
 
 
+class Judge:
+    """The scoring model, loaded when the worker starts, and what is done with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scorer: Scorer | None = None
+
+    def load(self) -> None:
+        """Load the model. Blocks for seconds."""
+        self._scorer = Scorer(self._settings.scorer_model, self._settings.threads)
+
+    def ready(self) -> str | None:
+        """None once the model is loaded."""
+        return None if self._scorer is not None else "the scoring model loads"
+
+    def __call__(self, titles: Sequence[Title]) -> list[ScoredTitle]:
+        """Judge titles together; `load` comes first."""
+        assert self._scorer is not None, "on_start comes before the first message"
+        threshold = self._settings.review_precision_below or flagger.default_threshold(self._settings.scorer_model)
+        metrics.SCORE_BATCH.observe(len(titles))
+        with metrics.SCORE_SECONDS.time():
+            return judge(titles, self._scorer, threshold, self._settings.audit_share)
+
+
 def main(settings: Settings) -> None:
     """Run until SIGTERM."""
-    scorer = Scorer(settings.scorer_model, settings.threads)
-    threshold = settings.review_precision_below or flagger.default_threshold(settings.scorer_model)
-    work = partial(judge, scorer=scorer, threshold=threshold, audit_share=settings.audit_share)
+    judging = Judge(settings)
     with ThreadPoolExecutor(1, thread_name_prefix="scorer") as executor:  # one thread: the model is not for several
-        run("scorer", settings, [lane(Batcher(work, executor, settings.window))])
+
+        async def start() -> None:
+            await asyncio.get_running_loop().run_in_executor(executor, judging.load)
+
+        run("scorer", settings, [lane(Batcher(judging, executor, settings.window))], on_start=start)
+
+
+def count(title: Title, scored: ScoredTitle) -> None:
+    """What the dashboards want to know of a title that has been judged and sent."""
+    decision = "audit" if scored.audit else "flagged" if scored.review_reasons else "published"
+    metrics.TITLES_SCORED.labels(decision).inc()
+    if decision == "published":
+        metrics.FETCHED_TO_PUBLISHED.labels(Origin.model).observe(
+            (datetime.now(UTC) - title.article.fetched_at).total_seconds()
+        )
 
 
 def lane(batcher: Batcher[Title, ScoredTitle]) -> Lane:
@@ -31,7 +70,9 @@ def lane(batcher: Batcher[Title, ScoredTitle]) -> Lane:
     async def handle(envelope: Envelope, outlet: Outlet) -> None:
         title = envelope.event
         assert isinstance(title, Title)  # the window lets nothing else through
-        scored = await batcher.submit(title)
+        with tracing.span("scorer scoring model"):
+            scored = await batcher.submit(title)
         await outlet.send(REVIEW if scored.review_reasons else PUBLISHED, scored)
+        count(title, scored)
 
     return Lane(TITLES, handle)
