@@ -18,6 +18,7 @@ from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from copydesk.console import console
+from copydesk.ports import ports
 from infra import migrations
 from infra.broker import Refused, find_java, listener
 from infra.database import DatabaseUnusable, make_engine
@@ -147,22 +148,19 @@ def _broker(settings: Settings) -> Check:
 
 
 def check_ports(settings: Settings) -> Check:
-    ports = {"desk": settings.desk_port, "newsroom": settings.newsroom_port}
-    if not settings.kafka_bootstrap:
-        ports |= {"kafka": settings.kafka_port, "Kafka's controller": settings.kafka_port + 1}
-    if not settings.model_server_url:
-        ports |= {"model server": settings.model_server_port}
     ours = _our_processes(settings)
+    needed = ports(settings)
     taken = []
-    for name, port in ports.items():
+    for name, port in needed.items():
         with socket.socket() as link:
             if link.connect_ex((LOOPBACK, port)) == 0:
                 process = listener(port)
                 if process is None or process.pid not in ours:
                     taken.append(f"{port} ({name}) by " + (f"process {process.pid}" if process else "somebody"))
-    detail = f"taken: {', '.join(taken)}" if taken else f"{', '.join(str(p) for p in ports.values())} are free or ours"
+    detail = f"taken: {', '.join(taken)}" if taken else f"{', '.join(str(p) for p in needed.values())} are free or ours"
     remedy = "stop what holds them, or choose others: COPYDESK_KAFKA_PORT, COPYDESK_DESK_PORT, COPYDESK_NEWSROOM_PORT,"
-    return Check("ports", not taken, detail, f"{remedy} COPYDESK_MODEL_SERVER_PORT")
+    remedy += " COPYDESK_MODEL_SERVER_PORT, COPYDESK_METRICS_FIRST_PORT"
+    return Check("ports", not taken, detail, remedy)
 
 
 def _our_processes(settings: Settings) -> set[int]:

@@ -5,8 +5,9 @@ Trouble that a person can mend is told in one sentence on standard error with ex
 
 from __future__ import annotations
 
-import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import typer
 
 from copydesk import feeds, models, retrain
-from infra.settings import get_settings
+from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
 app = typer.Typer(
@@ -37,10 +38,22 @@ def main() -> None:
         sys.exit(f"copydesk: {error}")
 
 
-def _log_as(name: str) -> None:
-    form = f"%(asctime)s {name} %(levelname)s %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form, stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what matters
+def _log_as(name: str) -> Settings:
+    settings = get_settings()
+    import_module("infra.observability.logs").setup(name, settings.log_format)
+    return settings
+
+
+@contextmanager
+def _observed(name: str) -> Iterator[Settings]:
+    """Logs and traces as the process `name`."""
+    settings = _log_as(name)
+    tracing = import_module("infra.observability.tracing")
+    tracing.start(settings, name)
+    try:
+        yield settings
+    finally:
+        tracing.stop()
 
 
 class WorkerName(StrEnum):
@@ -57,22 +70,21 @@ class WorkerName(StrEnum):
 @app.command()
 def worker(name: WorkerName) -> None:
     """Run one worker until it is told to stop."""
-    _log_as(name)
-    import_module(f"workers.{name}.worker").main(get_settings())
+    with _observed(name) as settings:
+        import_module(f"workers.{name}.worker").main(settings)
 
 
 @app.command()
 def broker() -> None:
     """Run the embedded Apache Kafka broker on 127.0.0.1."""
-    _log_as("broker")
-    import_module("infra.broker").main(get_settings())
+    import_module("infra.broker").main(_log_as("broker"))
 
 
 @app.command(name="model-server")
 def model_server() -> None:
     """Run the embedded model server (OpenAI protocol, vLLM's adapter endpoints)."""
-    _log_as("model server")
-    import_module("infra.model_server").main(get_settings())
+    with _observed("model-server") as settings:
+        import_module("infra.model_server").main(settings)
 
 
 @app.command()
@@ -86,9 +98,9 @@ def newsroom(
     seed: int = typer.Option(1, help="The same seed gives the same stories."),
 ) -> None:
     """Run a simulated press on 127.0.0.1: sites, feeds and article pages."""
-    _log_as("newsroom")
+    settings = _log_as("newsroom")
     module = import_module("infra.newsroom.app")
-    module.main(get_settings(), articles=articles, limit=limit, per_minute=per_minute, seed=seed, total=total)
+    module.main(settings, articles=articles, limit=limit, per_minute=per_minute, seed=seed, total=total)
 
 
 @app.command()

@@ -6,12 +6,10 @@ import sys
 from collections.abc import Sequence
 
 from copydesk.doctor import check_ports
+from copydesk.ports import WORKERS, metrics_ports
 from infra.settings import Settings
 from infra.supervisor import Process
 from schemas.errors import Invalid
-
-WORKERS = ("archivist", "scorer", "generator", "desk", "retrainer", "scraper")
-"""Readers start before writers, and the scraper, which sets everything in motion, last."""
 
 
 def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> list[Process]:
@@ -29,12 +27,13 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
     commands += [(name, ["worker", name]) for name in WORKERS]
     # glibc keeps a heap per thread otherwise; these processes have many threads and little to say in each
     environment = settings.environment() | {"MALLOC_ARENA_MAX": "2"}
+    listens = metrics_ports(settings)
     return [
         Process(
             name=name,
             command=(sys.executable, "-m", "copydesk", *arguments),
             priority=position,
-            environment=environment,
+            environment=environment | {"COPYDESK_METRICS_PORT": str(listens.get(name, 0))},
         )
         for position, (name, arguments) in enumerate(commands)
     ]

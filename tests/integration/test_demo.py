@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from copydesk.stack import WORKERS
+from copydesk.ports import WORKERS
 from tests.ground import free_ports
 
 VICTIMS = (*WORKERS, "model-server", "broker")
@@ -23,7 +23,7 @@ TIME_LIMIT_S = 900
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    first = free_ports(5)  # the second is the broker's controller
+    first = free_ports(5 + len(WORKERS))  # the second is the broker's controller
     environment = {
         **os.environ,
         "COPYDESK_HOME": str(tmp_path / "home"),
@@ -31,6 +31,7 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         "COPYDESK_DESK_PORT": str(first + 2),
         "COPYDESK_NEWSROOM_PORT": str(first + 3),
         "COPYDESK_MODEL_SERVER_PORT": str(first + 4),
+        "COPYDESK_METRICS_FIRST_PORT": str(first + 5),
     }
     with (tmp_path / "stderr.txt").open("w") as progress:
         process = subprocess.Popen(

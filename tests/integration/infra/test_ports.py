@@ -20,6 +20,13 @@ def test_a_taken_port_is_refused_with_its_number_and_the_setting_that_moves_it(t
             refuse_taken_ports(_settings(tmp_path, desk=port))
 
 
+def test_a_taken_metrics_port_is_named_with_its_worker(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, desk=free_ports())
+    taken = socket.create_server(("127.0.0.1", settings.metrics_first_port + 1))
+    with taken, pytest.raises(Invalid, match=r"scorer's metrics.*COPYDESK_METRICS_FIRST_PORT"):
+        refuse_taken_ports(settings)
+
+
 def test_free_ports_are_no_trouble(tmp_path: Path) -> None:
     refuse_taken_ports(_settings(tmp_path, desk=free_ports()))
 
@@ -29,6 +36,7 @@ def _settings(home: Path, desk: int) -> Settings:
         home=home,
         desk_port=desk,
         newsroom_port=free_ports(),
+        metrics_first_port=free_ports(6),
         kafka_bootstrap="elsewhere:1",
         model_server_url="http://elsewhere/v1",
     )

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from copydesk.main import WorkerName
-from copydesk.stack import WORKERS, processes
+from copydesk.ports import WORKERS, metrics_ports, ports
+from copydesk.stack import processes
 from infra.settings import Settings, get_settings
 from schemas.errors import Invalid
 
@@ -29,6 +30,27 @@ def test_an_own_cluster_and_model_server_take_the_place_of_the_embedded_ones() -
 
 def test_every_worker_of_the_command_line_is_in_the_stack() -> None:
     assert set(WORKERS) == {name.value for name in WorkerName}
+
+
+def test_each_worker_has_a_metrics_port_of_its_own_and_the_other_processes_have_none() -> None:
+    listens = {p.name: p.environment["COPYDESK_METRICS_PORT"] for p in processes(Settings(metrics_first_port=4100))}
+
+    assert {name: int(listens.pop(name)) for name in WORKERS} == dict(zip(WORKERS, range(4100, 4106), strict=True))
+    assert set(listens.values()) == {"0"}
+
+
+def test_no_first_port_is_no_metrics_port_for_anybody() -> None:
+    settings = Settings(metrics_first_port=0)
+
+    assert set(metrics_ports(settings).values()) == {0}
+    assert {p.environment["COPYDESK_METRICS_PORT"] for p in processes(settings)} == {"0"}
+    assert 0 not in ports(settings).values()
+
+
+def test_no_two_things_listen_on_one_port() -> None:
+    listens = ports(Settings())
+
+    assert len(set(listens.values())) == len(listens) == 5 + len(WORKERS)
 
 
 def test_children_read_the_settings_that_their_parent_has(tmp_path: Path) -> None:
