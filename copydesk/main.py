@@ -135,6 +135,15 @@ def explain(
 
 
 @app.command()
+def trace(
+    article: str = typer.Argument(help="The article's id, the first characters of it, or its address."),
+    as_json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Show an article's way through the workers: every span of its trace, when it began and how long it took."""
+    raise typer.Exit(import_module("copydesk.trace").run(get_settings(), article, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """Say what is there, what is missing and what to do about it; exit status 0 if everything necessary is there."""
     raise typer.Exit(import_module("copydesk.doctor").run(get_settings(), as_json=as_json))

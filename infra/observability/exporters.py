@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from infra.observability import tracing
+from infra.observability.trace_files import folder
 from infra.settings import Settings
 
 EVERY_MS = 1_000
@@ -37,18 +38,13 @@ def make_provider(settings: Settings, service: str, derived_from: Callable[[], U
     return provider
 
 
-def folder(settings: Settings) -> Path:
-    """Where the files are."""
-    return settings.home / "traces"
-
-
 def _exporter(settings: Settings, service: str) -> SpanExporter | None:
     if settings.trace_endpoint:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         return OTLPSpanExporter(endpoint=f"{settings.trace_endpoint.rstrip('/')}/v1/traces", timeout=10)
     if settings.trace_file_mb:
-        return FileExporter(folder(settings) / f"{service}.jsonl", settings.trace_file_mb * 1024 * 1024)
+        return FileExporter(folder(settings.home) / f"{service}.jsonl", settings.trace_file_mb * 1024 * 1024)
     return None
 
 
