@@ -142,7 +142,8 @@ def upsert(session: Session, row: SQLModel, *, newest_by: str) -> None:
             index_elements=keys,
             set_={name: statement.excluded[name] for name in values if name not in keys},
             where=statement.excluded[newest_by] > table.c[newest_by],
-        )
+        ),
+        execution_options={"preserve_rowcount": True},  # else the count of an INSERT is gone with its cursor
     )
     if done.rowcount:
         return

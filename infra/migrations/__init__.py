@@ -42,11 +42,16 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(connection: Connection) -> None:
-    """To the newest revision, inside the connection's transaction. Raises `UnknownRevision`."""
+def revisions() -> list[str]:
+    """Every revision in the code, the oldest first."""
+    return [script.revision for script in ScriptDirectory(str(_HERE)).walk_revisions()][::-1]
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Up to a revision, inside the connection's transaction. Raises `UnknownRevision`."""
     with _one_at_a_time:
         try:
-            command.upgrade(config(connection), "head")
+            command.upgrade(config(connection), revision)
         except CommandError as error:
             raise UnknownRevision(str(error)) from error
 

@@ -23,7 +23,25 @@ from schemas.envelope import Envelope
 from schemas.errors import Invalid
 from schemas.events import Adapter, Article, Correction, Event, ScoredTitle, Title
 from schemas.records import AdapterRow, ArticleRow, CorrectionRow, PublicationRow, ScoreRow, TitleRow
-from schemas.topics import REVIEW, Topic
+from schemas.topics import ADAPTERS, ARTICLES, CORRECTIONS, PUBLISHED, REVIEW, TITLES, Topic
+
+
+@dataclass(frozen=True)
+class Part:
+    """Topics, and the tables that they and nothing else fill: can be made again without the rest of the read model."""
+
+    topics: tuple[Topic, ...]
+    tables: tuple[type[SQLModel], ...]
+
+
+PARTS: tuple[Part, ...] = (
+    Part((ARTICLES,), (ArticleRow,)),
+    Part((TITLES,), (TitleRow,)),
+    Part((REVIEW, PUBLISHED), (ScoreRow, PublicationRow)),
+    Part((CORRECTIONS,), (CorrectionRow,)),
+    Part((ADAPTERS,), (AdapterRow,)),
+)
+"""The whole projection; no other table is made from topics."""
 
 
 @dataclass(frozen=True)

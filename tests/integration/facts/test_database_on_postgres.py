@@ -1,81 +1,56 @@
-"""What tests/unit/infra/test_database.py says about SQLite, on a real PostgreSQL."""
+"""The database on a real PostgreSQL: the contract, and what only a server can do."""
 
 from __future__ import annotations
 
 import random
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
 from pydantic import SecretStr
-from sqlalchemy import Engine, inspect, text
-from sqlmodel import Session, SQLModel, select
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import ProgrammingError
+from sqlmodel import Session, select
 
 from copydesk.explanation import explain
-from infra import migrations
 from infra.database import DatabaseUnusable, make_engine, migrate, transaction, upsert
 from infra.settings import Settings
-from schemas.envelope import Envelope, decode
-from schemas.errors import Invalid, Transient
+from schemas.envelope import Envelope
+from schemas.errors import Invalid, Unavailable
 from schemas.events import Article
-from schemas.golden import messages
-from schemas.records import AdapterRow, ArticleRow, CorrectionRow, PublicationRow, ScoreRow, TitleRow
-from schemas.topics import ARTICLES, TOPICS, Topic
+from schemas.records import ArticleRow
+from schemas.topics import ARTICLES
+from tests.database_contract import DatabaseContract, adapter_row, put, stored
+from tests.facts import NOON, Fact, article, content, envelope, forget, golden_facts, tell, told_twice
 from workers.archivist.archive import store
 from workers.archivist.projection import project
 
-NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-TABLES: tuple[type[SQLModel], ...] = (ArticleRow, TitleRow, ScoreRow, CorrectionRow, PublicationRow, AdapterRow)
+
+@pytest.fixture
+def blank(postgres_url: str) -> Iterator[Engine]:
+    engine = make_engine(Settings(database_url=SecretStr(postgres_url)))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
-def engine(postgres_url: str) -> Iterator[Engine]:
-    engine = make_engine(Settings(database_url=SecretStr(postgres_url)))
+def engine(blank: Engine) -> Engine:
+    migrate(blank)
+    return blank
+
+
+@pytest.fixture
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = make_engine(Settings(home=tmp_path_factory.mktemp("sqlite"), database_url=SecretStr("")))
     migrate(engine)
     yield engine
     engine.dispose()
 
 
-def adapter(**changes: object) -> AdapterRow:
-    values = {
-        "alias": "champion",
-        "sequence": 1,
-        "model_version": "v1",
-        "prompt_version": "v1",
-        "gate_verdict": "passed",
-        "actor": "somebody",
-        "reason": "the first",
-        "previous_version": None,
-        "decided_at": NOON,
-    }
-    return AdapterRow.model_validate(values | changes)
-
-
-def facts() -> list[tuple[Topic, Envelope]]:
-    """All golden messages, opened."""
-    goldens = [(topic, golden) for topic in TOPICS for golden in messages(topic)]
-    return [(topic, decode(golden.wire_value, golden.wire_headers)) for topic, golden in goldens]
-
-
-def content(engine: Engine) -> list[list[str]]:
-    with Session(engine) as session:
-        return [sorted(row.model_dump_json() for row in session.exec(select(table))) for table in TABLES]
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_records(engine: Engine) -> None:
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
-
-
-def test_downgrading_drops_every_table_and_upgrading_brings_them_back(engine: Engine) -> None:
-    with engine.begin() as connection:
-        migrations.downgrade(connection)
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    migrate(engine)
-    assert set(SQLModel.metadata.tables) < set(inspect(engine).get_table_names())
+class TestPostgres(DatabaseContract):
+    """All of the contract."""
 
 
 def test_several_that_migrate_at_once_do_not_disturb_each_other(postgres_url: str) -> None:
@@ -100,24 +75,52 @@ def test_several_that_migrate_at_once_do_not_disturb_each_other(postgres_url: st
     assert complaints == []
 
 
-def test_any_order_with_duplicates_leaves_the_same_rows_as_on_sqlite(
-    engine: Engine, tmp_path_factory: pytest.TempPathFactory
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(told=told_twice())
+def test_any_facts_in_any_order_and_number_leave_the_rows_that_sqlite_has(
+    engine: Engine, embedded: Engine, told: tuple[list[Fact], list[Fact]]
 ) -> None:
-    embedded = make_engine(Settings(home=tmp_path_factory.mktemp("sqlite"), database_url=SecretStr("")))
-    migrate(embedded)
-    for topic, envelope in facts():
-        store(embedded, project(topic, envelope))
-    shuffled = facts() * 2
-    random.Random(1).shuffle(shuffled)
-    for topic, envelope in shuffled:
-        store(engine, project(topic, envelope))
+    for each, facts in zip((engine, embedded), told, strict=True):
+        forget(each)
+        tell(each, facts)
     assert content(engine) == content(embedded)
-    embedded.dispose()
+
+
+def test_the_golden_messages_leave_the_rows_that_sqlite_has(engine: Engine, embedded: Engine) -> None:
+    shuffled = golden_facts() * 2
+    random.Random(1).shuffle(shuffled)
+    for each, facts in ((embedded, golden_facts()), (engine, shuffled)):
+        for topic, opened in facts:
+            store(each, project(topic, opened))
+    assert content(engine) == content(embedded)
+
+
+def test_a_text_too_long_for_its_index_is_invalid_and_not_waited_for(engine: Engine) -> None:
+    endless = random.Random(1).randbytes(4000).hex()  # nothing that could be compressed
+    hostile = article().model_copy(update={"source": endless})
+    with pytest.raises(Invalid, match="does not fit into the database: index row"):
+        store(engine, project(ARTICLES, envelope(hostile)))
+
+
+def test_a_number_too_large_for_its_column_is_invalid(engine: Engine) -> None:
+    with pytest.raises(Invalid, match="does not fit"):
+        put(engine, adapter_row(sequence=2**40))
+
+
+def test_a_table_that_is_missing_is_a_defect_and_not_waited_for(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE adapters"))
+    with pytest.raises(ProgrammingError, match="does not exist"):
+        put(engine, adapter_row())
 
 
 def test_an_article_can_be_explained(engine: Engine) -> None:
-    for topic, envelope in facts():
-        store(engine, project(topic, envelope))
+    for topic, opened in golden_facts():
+        store(engine, project(topic, opened))
     way = explain(engine, "f18b620e")
     assert [len(revision.titles) for revision in way.revisions] == [2, 0]
     assert way.revisions[0].titles[0].score is not None
@@ -125,7 +128,7 @@ def test_an_article_can_be_explained(engine: Engine) -> None:
 
 
 def test_a_null_character_in_a_text_is_stored_as_a_replacement(engine: Engine) -> None:
-    _, envelope = facts()[0]
+    _, envelope = golden_facts()[0]
     assert isinstance(envelope.event, Article)
     hostile = envelope.event.model_copy(update={"text": "before\x00after", "revision": 9})
     store(engine, project(ARTICLES, Envelope(hostile, "id", "/copydesk/scraper", NOON, "")))
@@ -137,34 +140,23 @@ def test_a_stored_time_comes_back_in_utc_whatever_the_servers_zone(engine: Engin
     with engine.begin() as connection:
         connection.execute(text("ALTER ROLE CURRENT_USER SET timezone = 'Asia/Tokyo'"))
     engine.dispose()
-    with transaction(engine) as session:
-        upsert(session, adapter(decided_at=NOON.astimezone(timezone(timedelta(hours=-7)))), newest_by="decided_at")
-    with Session(engine) as session:
-        stored = session.exec(select(AdapterRow)).one().decided_at
-    assert (stored, stored.tzinfo) == (NOON, UTC)
+    put(engine, adapter_row())
+    assert (stored(engine).decided_at, stored(engine).decided_at.tzinfo) == (NOON, UTC)
 
 
-@pytest.mark.parametrize("sequence", [2**40, 2**70])
-def test_a_number_too_large_for_its_column_is_invalid(engine: Engine, sequence: int) -> None:
-    with pytest.raises(Invalid, match="does not fit"), transaction(engine) as session:
-        upsert(session, adapter(sequence=sequence), newest_by="decided_at")
-
-
-def test_a_lost_connection_is_worth_another_try_which_succeeds(engine: Engine) -> None:
+def test_a_lost_connection_is_waited_for_and_the_next_try_succeeds(engine: Engine) -> None:
     def lose_the_connection() -> None:
         with transaction(engine) as session:
             session.connection().execute(text("SELECT 1"))
             with engine.connect() as other:
                 killing = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                 other.execute(text(killing + " AND datname = current_database()"))
-            upsert(session, adapter(), newest_by="decided_at")
+            upsert(session, adapter_row(), newest_by="decided_at")
 
-    with pytest.raises(Transient):
+    with pytest.raises(Unavailable):
         lose_the_connection()
-    with transaction(engine) as session:
-        upsert(session, adapter(), newest_by="decided_at")
-    with Session(engine) as session:
-        assert session.exec(select(AdapterRow)).one().actor == "somebody"
+    put(engine, adapter_row())
+    assert stored(engine).actor == "somebody"
 
 
 def test_a_server_that_is_away_is_explained_without_its_password() -> None:
