@@ -5,8 +5,15 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 PIPED_WIDTH = 120
+DIM, GOOD, BAD, STRONG = "dim", "green", "yellow", "bold"
+
+
+def plain(words: str, *, keep: str = "") -> Text:
+    """Words from outside, as words: they can neither move the cursor nor change colours."""
+    return Text("".join(sign if sign.isprintable() or sign in keep else " " for sign in words))
 
 
 def console() -> Console:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import feeds, models, retrain
+from copydesk import archive, dlt, feeds, models, retrain
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -25,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+app.add_typer(archive.app, name="archive")
+app.add_typer(dlt.app, name="dlt")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
