@@ -268,12 +268,17 @@ def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
 
     Raises `Transient` if the broker does not answer or a topic is not there.
     """
+    return sum(lags(settings, group, topics).values())
+
+
+def lags(settings: Settings, group: str, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
+    """The same, by partition."""
     admin = admin_client(settings, LAG_TIMEOUT_S)
     deadline = time.monotonic() + LAG_TIMEOUT_S
     try:
         while True:
             try:
-                return _lag(admin, group, [topic.name for topic in topics])
+                return _lags(admin, group, [topic.name for topic in topics])
             except RetriableError as error:  # a broker that has just started looks for its coordinator first
                 if time.monotonic() > deadline:
                     raise Transient(f"cannot measure the lag of {group!r}: {error}") from error
@@ -284,7 +289,7 @@ def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
         admin.close()
 
 
-def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
+def _lags(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> dict[TopicPartition, int]:
     partitions = [
         TopicPartition(topic["name"], part["partition_index"])
         for topic in admin.describe_topics(list(names))
@@ -293,13 +298,13 @@ def _lag(admin: KafkaAdminClient, group: str, names: Sequence[str]) -> int:
     firsts = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
     ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
     committed = admin.list_group_offsets({group: partitions})[group]
-    total = 0
+    found: dict[TopicPartition, int] = {}
     for partition in partitions:
         position = committed.get(partition)
         # -1 is Kafka's word for "never committed"; retention may have moved the beginning past a commit
         start = max(position.offset if position else -1, firsts[partition].offset)
-        total += max(0, ends[partition].offset - start)
-    return total
+        found[partition] = max(0, ends[partition].offset - start)
+    return found
 
 
 def admin_client(settings: Settings, timeout_s: float) -> KafkaAdminClient:

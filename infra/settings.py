@@ -89,6 +89,15 @@ class Settings(BaseSettings):
         default=5, ge=1, description="Tries of a message with transient trouble before it is a dead letter."
     )
     handler_timeout_s: float = Field(default=90.0, gt=0, description="Seconds one try of a message may take.")
+    dead_letter_share: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="A worker that would bury more than this share of a topic's last 1000 messages stops; 1: never.",
+    )
+    dead_letter_least: int = Field(
+        default=100, ge=1, description="Fewer dead letters than this among them never stop a worker."
+    )
 
     # stores
     database_url: SecretStr = Field(

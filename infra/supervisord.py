@@ -20,6 +20,8 @@ LONGEST_SOCKET_PATH = 90
 STAY_UP_S = 2
 """A process that ends sooner than that has failed to start; the pauses between tries grow by a second each."""
 TRIES = 100
+LEFT_DOWN = 65
+"""A worker that ends with this status wants a person: started again, it would only bury more messages."""
 LOG_BYTES, LOG_BACKUPS = 5 * 1024 * 1024, 2
 
 
@@ -61,7 +63,7 @@ def configuration(processes: Sequence[Process], socket: Path) -> str:
     ]
     sections += [
         f"[program:{process.name}]\ncommand={launcher} {process.name}.json\n"
-        f"priority={process.priority}\nautostart=true\nautorestart=true\n"
+        f"priority={process.priority}\nautostart=true\nautorestart=unexpected\nexitcodes={LEFT_DOWN}\n"
         f"startsecs={STAY_UP_S}\nstartretries={TRIES}\n"
         f"stopsignal=TERM\nstopwaitsecs={max(1, round(process.stop_s))}\n"
         f"redirect_stderr=true\nstdout_logfile=../logs/{process.name}.log\n"

@@ -18,7 +18,11 @@ MAX_TEXT_BYTES = 2 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic. `partitions` is the production figure; the embedded broker uses `EMBEDDED_PARTITIONS` for all."""
+    """One topic. `partitions` is the production figure; the embedded broker uses `EMBEDDED_PARTITIONS` for all.
+
+    `ordered`: a reader of ours handles events of the same key one after the other. Where a later event replaces what an
+    earlier one said, it must not be overtaken; where each event stands for itself, order would only be waiting.
+    """
 
     name: str
     event: type[Event]
@@ -26,6 +30,7 @@ class Topic:
     partitions: int
     retention_ms: int
     compacted: bool
+    ordered: bool
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     purpose: str
@@ -45,6 +50,7 @@ ARTICLES = Topic(
     partitions=24,
     retention_ms=KEEP_FOREVER,
     compacted=False,
+    ordered=True,
     writers=("scraper",),
     readers=("generator", "archivist"),
     purpose="Articles as found; a revised text comes again with the next revision.",
@@ -56,6 +62,7 @@ TITLES = Topic(
     partitions=24,
     retention_ms=KEEP_FOREVER,
     compacted=False,
+    ordered=True,
     writers=("generator",),
     readers=("scorer", "archivist"),
     purpose="Titles as a model wrote them, not yet judged.",
@@ -67,6 +74,7 @@ PUBLISHED = Topic(
     partitions=24,
     retention_ms=KEEP_FOREVER,
     compacted=False,
+    ordered=True,
     writers=("scorer", "desk"),
     readers=("archivist", "downstream"),
     purpose="Finished titles: the one topic that other services consume.",
@@ -78,6 +86,7 @@ REVIEW = Topic(
     partitions=12,
     retention_ms=KEEP_FOREVER,
     compacted=False,
+    ordered=False,
     writers=("scorer",),
     readers=("archivist",),
     purpose="Doubtful titles that wait for a person; the desk shows them from the database.",
@@ -89,6 +98,7 @@ CORRECTIONS = Topic(
     partitions=12,
     retention_ms=KEEP_FOREVER,
     compacted=False,
+    ordered=True,
     writers=("desk",),
     readers=("archivist",),
     purpose="What curators decided; the retrainer counts and learns from them through the database.",
@@ -100,6 +110,7 @@ ADAPTERS = Topic(
     partitions=1,
     retention_ms=KEEP_FOREVER,
     compacted=True,
+    ordered=True,
     writers=("retrainer",),
     readers=("generator", "archivist"),
     purpose="The model version behind each alias: the desired state of every generator.",

@@ -14,6 +14,7 @@ from infra.settings import Settings
 from schemas.envelope import Envelope, decode
 from schemas.errors import Invalid
 from schemas.topics import Topic
+from workers.header_names import read_any_header_name
 
 RETRY_S = 2.0
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ async def watch_compacted(
     connection starts the reading again from the beginning, so `on_event` must take the same event twice. What is not an
     event of the topic is skipped with a warning: the worker that reads this topic in a group buries it.
     """
+    read_any_header_name()
     while True:
         try:
             await _follow(settings, topic, on_event, on_current)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Awaitable, Coroutine
 from typing import Any, NoReturn
 
+EX_POISONED = 65
+"""Too many dead letters: starting again would only bury more of them, so supervisors should leave the worker down."""
 EX_SOFTWARE = 70
 log = logging.getLogger(__name__)
 
@@ -17,6 +19,13 @@ def die(why: str) -> NoReturn:
     log.critical("%s; ending with nothing acknowledged", why, exc_info=True)
     logging.shutdown()
     os._exit(EX_SOFTWARE)
+
+
+def refuse(why: str) -> NoReturn:
+    """A person has to look at the traffic first: end like `die`, with status 65 and no traceback."""
+    log.critical("%s", why)
+    logging.shutdown()
+    os._exit(EX_POISONED)
 
 
 def leave(why: str) -> NoReturn:

@@ -6,12 +6,15 @@ What Faust 0.15 does, and what is done about it here:
 - it commits past a message that is still in hand                     → `SafeConsumer._new_offset`: the commit floor
 - `await topic.send()` only buffers, and a failed flush is swallowed  → a second await for the broker's word
 - an undecodable value is acknowledged before anybody sees it         → raw bytes in, decoded in the window
+- a header name that is not UTF-8 breaks its consumer, again and again → `header_names`
 - its driver never asks aiokafka for errors: a consumer dies silently → `SafeThread`, and a watchdog
 - it leaves the group when idle or full (`max_poll_interval`)         → set to a year
 - on a rebalance it drops acknowledgements before it commits them     → `SafeConsumer.on_partitions_revoked`
+- a producer that has lost its place stays broken (aiokafka #1017)    → a failed send is fatal: `NotAcknowledged`
 
-Anything unexpected ends the process with status 70 and nothing acknowledged: a supervisor starts it again, and what was
-in hand comes again. Private names of Faust are used; `tests/stream/test_faust_contract.py` holds them.
+Anything unexpected ends the process with nothing acknowledged (status 70, or 71 for a stall, 65 for too many dead
+letters): a supervisor starts it again, and what was in hand comes again. The guide is docs/streams.md. Private names of
+Faust are used; `tests/stream/test_faust_contract.py` holds them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -27,21 +30,30 @@ from weakref import WeakSet
 
 import faust
 import faust.transport.drivers.aiokafka as driver
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 from faust.types import TP, Message
 from faust.types.auth import CredentialsT
 
-from infra.kafka import create_topics, lag
+from infra.groups import members
+from infra.kafka import create_topics, lags
 from infra.kafka_access import addresses, ssl_context
+from infra.observability import metrics
 from infra.settings import Settings
 from schemas.envelope import encode
 from schemas.errors import Invalid, Transient
 from schemas.events import Event
 from schemas.topics import MAX_MESSAGE_BYTES, Topic
 from workers import watchdog
+from workers.chatter import keep_readable
 from workers.compacted import watch_compacted
+from workers.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from workers.dead_letters import Delivery, RawHeaders
-from workers.ending import background, die, leave, unless
+from workers.ending import background, die, leave, refuse, unless
+from workers.header_names import read_any_header_name
+from workers.lag_meter import LagMeter
 from workers.membership import claim_slot, instance_id
+from workers.pulse import Pulse
 from workers.window import Handler, Lane, Outlet, PutBack, Window
 
 __all__ = ["Handler", "Lane", "Outlet", "background", "run", "watch_compacted"]
@@ -140,6 +152,12 @@ class SafeTransport(driver.Transport):
     window: Window
 
 
+class NotAcknowledged(Exception):
+    """The broker has not taken a message. Fatal on purpose: after a long outage an idempotent producer may answer every
+    send with OutOfOrderSequenceNumber until it is made anew (aiokafka #1017), and only a new process surely is.
+    """
+
+
 class Streams:
     """Sends on behalf of handlers (`workers.window.Sender`)."""
 
@@ -152,9 +170,14 @@ class Streams:
 
     async def send_raw(self, topic_name: str, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
         producer = await self.app.maybe_start_producer()
-        # one await is only the client's buffer; the second is the broker's word, or its exception
-        acknowledged = await producer.send(topic_name, key, value, None, None, list(headers))
-        await asyncio.wait_for(acknowledged, SEND_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                # one await is only the client's buffer; the second is the broker's word, or its exception
+                acknowledged = await producer.send(topic_name, key, value, None, None, list(headers))
+                await acknowledged
+        except (KafkaError, ProducerSendError, TimeoutError) as error:
+            why = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {SEND_TIMEOUT_S:g} s"
+            raise NotAcknowledged(f"Kafka has not acknowledged a message for {topic_name}: {why}") from error
 
 
 class _TracedOutlet:
@@ -167,6 +190,7 @@ class _TracedOutlet:
         if len(message.value) > MAX_MESSAGE_BYTES:
             raise Invalid(f"a {event.type_name} of {len(message.value)} bytes is larger than {topic.name} takes")
         await self._streams.send_raw(topic.name, message.key, message.value, message.headers)
+        metrics.EVENTS_SENT.labels(topic.name).inc()
 
 
 def build_app(name: str, settings: Settings, window: Window, instance: str) -> faust.App:
@@ -230,6 +254,8 @@ def add_lane(app: faust.App, lane: Lane, window: Window, streams: Streams) -> No
             await stream.ack(event)
         except PutBack:
             parked.append(message)
+        except TooManyDeadLetters as error:
+            refuse(str(error))
         except asyncio.CancelledError:
             if not app.should_stop:
                 die(f"the handler of {lane.topic.name} was cancelled from inside")
@@ -259,16 +285,18 @@ def run(
     *,
     on_start: Callable[[], Awaitable[None]] | None = None,
     on_stop: Callable[[], Awaitable[None]] | None = None,
+    ready: Callable[[], str | None] | None = None,
 ) -> None:
     """Be the worker `name` until SIGTERM or SIGINT, then return: what handlers hold is finished, the rest comes again.
 
     Waits for the broker as long as it takes. `on_start` runs in the same event loop before the first message,
-    `on_stop` after the last. The consumer group is `copydesk.<name>`. Ends the process with status 70 at a defect and
-    71 when it has stalled.
+    `on_stop` after the last; `ready` is the worker's own reason for not being ready, asked from another thread. The
+    consumer group is `copydesk.<name>`. Ends the process with status 70 at a defect, 71 when it has stalled and 65 when
+    it would bury too much. Raises `Invalid` if the metrics port is taken.
     """
-    for chatty in ("faust", "mode", "aiokafka", "kafka"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(_work(name, settings, lanes, on_start, on_stop))
+    keep_readable()
+    read_any_header_name()
+    asyncio.run(_work(name, settings, lanes, on_start, on_stop, ready))
 
 
 async def _work(
@@ -277,6 +305,7 @@ async def _work(
     lanes: Sequence[Lane],
     on_start: Callable[[], Awaitable[None]] | None,
     on_stop: Callable[[], Awaitable[None]] | None,
+    ready: Callable[[], str | None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -287,16 +316,22 @@ async def _work(
         size=settings.window,
         max_attempts=settings.max_attempts,
         try_limit_s=settings.handler_timeout_s,
+        limit=DeadLetterLimit(share=settings.dead_letter_share, least=settings.dead_letter_least),
     )
     slot = claim_slot(settings.home, name)
     app = build_app(name, settings, window, instance_id(name, settings.home, slot.number))
     for lane in lanes:
         add_lane(app, lane, window, Streams(app, name))
+    pulse = Pulse(window, _Membership(cast(SafeConsumer, app.consumer)), ready)
+    pulse.beat()
+    pulse.show(settings.metrics_port, settings.metrics_host)
     await unless(stop, _broker_ready(settings))
+    pulse.phase = "starting"
     if on_start is not None:
         await unless(stop, on_start())
-    _watch(app, window, settings, lanes)
+    _watch(pulse, settings, lanes)
     await unless(stop, app.start())
+    pulse.phase = None
     log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
     await asyncio.wait(
         {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(app.wait_until_stopped())},
@@ -305,6 +340,7 @@ async def _work(
     if not stop.is_set():
         die(f"Faust stopped by itself: {app.crash_reason!r}")
     log.info("%s stops", name)
+    pulse.phase = "stopping"
     loop.call_later(STOP_S, leave, "stopping took too long")
     window.close()
     await app.stop()
@@ -322,34 +358,37 @@ async def _broker_ready(settings: Settings) -> None:
             await asyncio.sleep(1.0)
 
 
-def _watch(app: faust.App, window: Window, settings: Settings, lanes: Sequence[Lane]) -> None:
-    loop = asyncio.get_running_loop()
-    consumer = cast(SafeConsumer, app.consumer)
-    ran = time.monotonic()
+class _Membership:
+    """What the consumer's thread knows (`workers.pulse.Membership`); read from other threads."""
 
-    def tick() -> None:
-        nonlocal ran
-        ran = time.monotonic()
-        loop.call_later(1.0, tick)
+    def __init__(self, consumer: SafeConsumer) -> None:
+        self._consumer = consumer
 
-    def vitals() -> watchdog.Vitals:
-        tries = dict(window.at_work)
-        member = consumer._thread._consumer
-        return watchdog.Vitals(
-            now=time.monotonic(),
-            loop_ran=ran,
-            oldest_try=min(tries.values(), default=None),
-            in_hand=window.in_hand,
-            resting=max(0, window.in_hand - len(tries)),
-            done=window.done,
-            committed=sum(offset or 0 for offset in list(consumer._committed_offset.values())),
-            joined=member is not None and member._coordinator.generation > 0,
-        )
+    def joined(self) -> bool:
+        member = self._consumer._thread._consumer
+        return member is not None and member._coordinator.generation > 0
 
-    tick()
-    topics = [lane.topic for lane in lanes]
-    limits = watchdog.Limits(try_s=settings.handler_timeout_s)
-    watchdog.start(vitals, lambda: lag(settings, window.group, topics), limits)
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        member = self._consumer._thread._consumer
+        return frozenset((tp.topic, tp.partition) for tp in member.assignment()) if member else frozenset()
+
+    def committed(self) -> int:
+        return sum(offset or 0 for offset in list(self._consumer._committed_offset.values()))
+
+
+def _watch(pulse: Pulse, settings: Settings, lanes: Sequence[Lane]) -> None:
+    group, topics = pulse.window.group, [lane.topic for lane in lanes]
+
+    def partition_is_free() -> bool:
+        try:
+            partitions = Counter(place.topic for place in lags(settings, group, topics))
+            return len(members(settings, group)) < max(partitions.values())
+        except Transient:
+            return False
+
+    meter = LagMeter(lambda: {(at.topic, at.partition): behind for at, behind in lags(settings, group, topics).items()})
+    meter.start()
+    watchdog.start(pulse.vitals, meter.of, partition_is_free, watchdog.Limits(try_s=settings.handler_timeout_s))
 
 
 def _delivery(message: Any) -> Delivery:

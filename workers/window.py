@@ -3,29 +3,37 @@
 decode ─► handle ─┬─ returns ──────────────► done: may be acknowledged
    │              ├─ Invalid ──────────────► dead letter, then done
    └─ Invalid ──► ├─ Transient ────────────► again after a pause; too often: dead letter, then done
-                  ├─ Unavailable ──────────► again after a pause, as often as it takes: waiting, nothing is buried
+                  ├─ Unavailable ──────────► the whole window pauses until it is back; nothing is buried (`outage`)
                   └─ anything else ────────► raised; the caller ends the process with nothing acknowledged
+
+Before that a message waits for the one before it with the same key, if its topic asks for that (`order`); before a
+dead letter is sent, it is asked whether there are too many (`dead_letter_limit`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from infra.observability import logs, metrics, tracing
 from schemas.envelope import Envelope, decode
 from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Event
 from schemas.topics import Topic
+from workers.dead_letter_limit import DeadLetterLimit
 from workers.dead_letters import Delivery, RawHeaders, bury
+from workers.order import Order, PutBack
+from workers.outage import Outage, TookTooLong, pause
 
-FIRST_PAUSE_S = 0.25
-LONGEST_PAUSE_S = 8.0
+__all__ = ["Handler", "Lane", "Outlet", "PutBack", "Sender", "Window"]
+
 log = logging.getLogger(__name__)
 
 
@@ -58,39 +66,40 @@ class Lane:
     handle: Handler
 
 
-class PutBack(Exception):
-    """The worker is stopping and this message was still waiting: it stays unacknowledged and comes again."""
-
-
-def pause(tries: int, draw: float) -> float:
-    """Seconds until the next try: doubling, capped, and spread by `draw` (0..1) so that a crowd thins out."""
-    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(tries - 1, 16)) * (0.5 + draw / 2)
-
-
 class Window:
-    """At most `size` messages in hand; `at_work` are those that a handler holds now, the others rest between tries."""
+    """At most `size` messages in hand; `at_work` are those that a handler holds now, the others wait for something."""
 
-    def __init__(self, *, group: str, size: int, max_attempts: int, try_limit_s: float) -> None:
+    def __init__(
+        self, *, group: str, size: int, max_attempts: int, try_limit_s: float, limit: DeadLetterLimit | None = None
+    ) -> None:
         self.group = group
         self.size = size
         self.gate = asyncio.Semaphore(size)
         self.max_attempts = max_attempts
         self.try_limit_s = try_limit_s
+        self.held: dict[int, float] = {}
+        """Since when each message is in hand (monotonic seconds), the oldest first; other threads read copies."""
         self.at_work: dict[int, float] = {}
-        """Start of each running try (monotonic seconds) by a number of its own; the watchdog thread reads a copy."""
-        self.in_hand = 0
+        """Start of each running try, the oldest first; other threads read copies."""
         self.done = 0
-        self._tries = 0
+        self._numbers = itertools.count()
         self._closing = asyncio.Event()
         self._calm = asyncio.Event()
         self._calm.set()
+        self._order = Order()
+        self.outage = Outage(self._closing)
+        self._limit = limit or DeadLetterLimit(share=1.0, least=1)
+
+    @property
+    def in_hand(self) -> int:
+        return len(self.held)
 
     def close(self) -> None:
-        """Start no more tries; messages that rest are put back."""
+        """Start no more tries; messages that wait are put back."""
         self._closing.set()
 
     async def calm(self, timeout_s: float) -> bool:
-        """Wait until no handler is at work (resting messages do not count); False if that takes too long."""
+        """Wait until no handler is at work (messages that wait do not count); False if that takes too long."""
         try:
             await asyncio.wait_for(self._calm.wait(), timeout_s)
         except TimeoutError:
@@ -99,71 +108,97 @@ class Window:
 
     async def process(self, lane: Lane, delivery: Delivery, sender: Sender) -> None:
         """See a message through. When it returns, acknowledge; when it raises `PutBack` or a defect, do not."""
-        self.in_hand += 1
+        number = next(self._numbers)
+        self.held[number] = time.monotonic()
+        metrics.EVENTS_RECEIVED.labels(delivery.topic).inc()
+        ordered = lane.topic.ordered and delivery.key is not None
+        turn = self._order.turn(delivery.topic, delivery.key or b"") if ordered else nullcontext()
         try:
-            await self._until_settled(lane, delivery, sender)
+            with logs.handling(topic=delivery.topic, partition=delivery.partition, offset=delivery.offset):
+                async with turn:
+                    await self._until_settled(lane, delivery, sender)
             self.done += 1
         finally:
-            self.in_hand -= 1
+            del self.held[number]
 
     async def _until_settled(self, lane: Lane, delivery: Delivery, sender: Sender) -> None:
-        tries = attempts = 0
-        while True:
-            if self._closing.is_set():
-                raise PutBack
-            tries += 1
-            async with self._working():
-                try:
-                    await self._try_once(lane, delivery, sender)
-                    return
-                except Unavailable as error:
-                    trouble: Transient = error
-                except Transient as error:
-                    trouble = error
-                    attempts += 1
-                    if attempts >= self.max_attempts:
-                        await self._bury(lane, delivery, error, sender, attempts)
-                        return
-                except Invalid as error:
-                    await self._bury(lane, delivery, error, sender, attempts + 1)
-                    return
-            seconds = pause(tries, random.random())
-            where = f"{delivery.topic}[{delivery.partition}]@{delivery.offset}"
-            level = logging.WARNING if tries in (1, 10) or tries % 100 == 0 else logging.DEBUG
-            log.log(level, "%s: try %d failed, next in %.1f s: %s", where, tries, seconds, trouble)
-            await self._rest(seconds)
-
-    async def _try_once(self, lane: Lane, delivery: Delivery, sender: Sender) -> None:
-        envelope = decode(delivery.value, delivery.headers)
-        if not isinstance(envelope.event, lane.topic.event):
-            raise Invalid(f"a {envelope.event.type_name} does not belong on {delivery.topic}")
-        limit = asyncio.timeout(self.try_limit_s)
+        if self._closing.is_set():
+            raise PutBack
         try:
-            async with limit:
-                await lane.handle(envelope, sender.outlet(envelope.traceparent))
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # somebody else's clock: the handler should have said what it means
-            raise Transient(f"not done within {self.try_limit_s:g} s") from error
+            envelope = _open(lane, delivery)
+        except Invalid as error:
+            async with self._working():
+                await self._bury(lane, delivery, error, sender, attempts=1)
+            return
+        with logs.handling(event_id=envelope.event_id):
+            await self._until_handled(lane, delivery, envelope, sender)
+
+    async def _until_handled(self, lane: Lane, delivery: Delivery, envelope: Envelope, sender: Sender) -> None:
+        attempts = waits = 0
+        while True:
+            try:
+                async with self.outage.passage(), self._working():
+                    await self._try_once(lane, delivery, envelope, sender, attempts + 1)
+                metrics.EVENTS_HANDLED.labels(delivery.topic).inc()
+                self._limit.note(delivery.topic, dead=False)
+                return
+            except Unavailable:
+                metrics.EVENTS_RETRIED.labels(delivery.topic, "unavailable").inc()
+                waits += 1
+                if waits > 1:  # maybe it is alone in its trouble: then it must not stop the others again and again
+                    await self._rest(pause(waits - 1, random.random()))
+            except (Invalid, Transient) as error:
+                attempts += 1
+                if isinstance(error, Invalid) or attempts >= self.max_attempts:
+                    async with self._working():
+                        await self._bury(lane, delivery, error, sender, attempts)
+                    return
+                metrics.EVENTS_RETRIED.labels(delivery.topic, "transient").inc()
+                seconds = pause(attempts, random.random())
+                log.warning("try %d of %s failed, next in %.1f s: %s", attempts, _place(delivery), seconds, error)
+                await self._rest(seconds)
+
+    async def _try_once(self, lane: Lane, delivery: Delivery, envelope: Envelope, sender: Sender, attempt: int) -> None:
+        limit = asyncio.timeout(self.try_limit_s)
+        span = tracing.span(
+            f"{self.group.removeprefix('copydesk.')} {delivery.topic}",
+            envelope.traceparent,
+            topic=delivery.topic,
+            partition=delivery.partition,
+            offset=delivery.offset,
+            event_id=envelope.event_id,
+            key=envelope.event.key,
+            attempt=attempt,
+        )
+        with metrics.HANDLER_SECONDS.labels(delivery.topic).time(), span as traceparent:
+            try:
+                async with limit:
+                    await lane.handle(envelope, sender.outlet(traceparent))
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise  # somebody else's clock: the handler should have said what it means
+                raise TookTooLong(f"not done within {self.try_limit_s:g} s") from error
 
     async def _bury(self, lane: Lane, delivery: Delivery, error: Exception, sender: Sender, attempts: int) -> None:
-        log.warning(
-            "%s[%d]@%d is a dead letter after %d tries: %s",
-            *(delivery.topic, delivery.partition, delivery.offset, attempts, error),
-        )
+        self._limit.check(delivery.topic, error)
+        log.warning("%s is a dead letter after %d tries: %s", _place(delivery), attempts, error)
         headers = bury(delivery, error, group=self.group, attempts=attempts)
         await sender.send_raw(lane.topic.dead_letters, delivery.key, delivery.value, headers)
+        reason = "invalid" if isinstance(error, Invalid) else "transient"
+        metrics.DEAD_LETTERS.labels(delivery.topic, reason).inc()
+        self._limit.note(delivery.topic, dead=True)
 
     async def _rest(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
-        except TimeoutError:
-            return
+        if self._closing.is_set():
+            raise PutBack
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[None]:
-        self._tries += 1
-        number = self._tries
+        if self._closing.is_set():
+            raise PutBack
+        number = next(self._numbers)
         self.at_work[number] = time.monotonic()
         self._calm.clear()
         try:
@@ -172,3 +207,14 @@ class Window:
             del self.at_work[number]
             if not self.at_work:
                 self._calm.set()
+
+
+def _open(lane: Lane, delivery: Delivery) -> Envelope:
+    envelope = decode(delivery.value, delivery.headers)
+    if not isinstance(envelope.event, lane.topic.event):
+        raise Invalid(f"a {envelope.event.type_name} does not belong on {delivery.topic}")
+    return envelope
+
+
+def _place(delivery: Delivery) -> str:
+    return f"{delivery.topic}[{delivery.partition}]@{delivery.offset}"

@@ -11,9 +11,10 @@ from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Event
 from schemas.topics import ARTICLES, Topic
 from tests.samples import NOW, make_adapter, make_article
-from workers import window as window_module
+from workers import outage as outage_module
 from workers.dead_letters import Delivery, RawHeaders
-from workers.window import Lane, Outlet, PutBack, Window, pause
+from workers.outage import pause
+from workers.window import Lane, Outlet, PutBack, Window
 
 
 @dataclass
@@ -63,7 +64,7 @@ def delivery(event: Event | None = None, *, value: bytes | None = b"", trace: st
 
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> Window:
-    monkeypatch.setattr(window_module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 0.001)
     return Window(group="copydesk.test", size=4, max_attempts=3, try_limit_s=0.2)
 
 
@@ -165,9 +166,11 @@ async def test_a_message_that_is_being_handled_is_finished_when_the_worker_stops
 
 
 async def test_resting_messages_do_not_hold_up_a_rebalance(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window_module, "FIRST_PAUSE_S", 60.0)
-    monkeypatch.setattr(window_module, "LONGEST_PAUSE_S", 60.0)
-    task = asyncio.create_task(window.process(Lane(ARTICLES, failing(Unavailable("down"))), delivery(), Recorder()))
+    monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 60.0)
+    task = asyncio.create_task(
+        window.process(Lane(ARTICLES, failing(*[Unavailable("down")] * 9)), delivery(), Recorder())
+    )
     await asyncio.sleep(0)  # let it begin
     assert await window.calm(1.0)
     assert window.in_hand == 1
