@@ -11,7 +11,7 @@ from typing import Any
 
 import aiokafka.consumer.fetcher as fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 
 
@@ -26,7 +26,7 @@ class Records(_MemoryRecordsPy):  # type: ignore[misc]  # final to others; its p
     def next_batch(self, *constants: int) -> Any:
         piece = self._next_slice
         batch = super().next_batch(*constants)
-        return batch if piece is None or batch is None or batch.magic < 2 else _Batch(batch, piece)
+        return _Batch(batch, piece) if piece is not None and isinstance(batch, DefaultRecordBatch) else batch
 
 
 class _Batch:
