@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
+from prometheus_client import REGISTRY
 
+from infra.observability import logs
 from schemas.envelope import Envelope, encode
 from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Event
 from schemas.topics import ARTICLES, Topic
 from tests.samples import NOW, make_adapter, make_article
 from workers import outage as outage_module
+from workers.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from workers.dead_letters import Delivery, RawHeaders
 from workers.outage import pause
 from workers.window import Lane, Outlet, PutBack, Window
@@ -65,6 +68,7 @@ def delivery(event: Event | None = None, *, value: bytes | None = b"", trace: st
 @pytest.fixture
 def window(monkeypatch: pytest.MonkeyPatch) -> Window:
     monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 0.01)
     return Window(group="copydesk.test", size=4, max_attempts=3, try_limit_s=0.2)
 
 
@@ -182,3 +186,151 @@ async def test_resting_messages_do_not_hold_up_a_rebalance(window: Window, monke
 )
 def test_pauses_double_up_to_a_cap_and_spread_by_half(tries: int, least: float, most: float) -> None:
     assert (pause(tries, 0.0), pause(tries, 1.0)) == (least, most)
+
+
+async def test_events_of_one_key_are_handled_one_after_the_other_where_the_topic_asks_for_it(window: Window) -> None:
+    begun: list[str] = []
+    release = asyncio.Event()
+
+    async def slow(envelope: Envelope, _: Outlet) -> None:
+        begun.append(envelope.event.key)
+        await release.wait()
+
+    events = [make_article(1), make_article(1).model_copy(update={"revision": 2}), make_article(2)]
+    async with asyncio.TaskGroup() as tasks:
+        for event in events:
+            tasks.create_task(window.process(Lane(ARTICLES, slow), delivery(event), Recorder()))
+        await asyncio.sleep(0.01)
+        assert begun == [events[0].key, events[2].key]
+        release.set()
+    assert begun == [events[0].key, events[2].key, events[1].key]
+
+
+async def test_a_topic_that_does_not_ask_for_order_does_not_wait(window: Window) -> None:
+    begun = 0
+
+    async def slow(_: Envelope, __: Outlet) -> None:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+
+    unordered = replace(ARTICLES, ordered=False)
+    tasks = [asyncio.create_task(window.process(Lane(unordered, slow), delivery(), Recorder())) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert begun == 3
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_dead_letter_keeps_its_place_in_the_order(window: Window) -> None:
+    sender, handled = Recorder(), []
+
+    async def handle(envelope: Envelope, _: Outlet) -> None:
+        handled.append((envelope.event_id, len(sender.letters)))
+
+    first, second = delivery(value=b"{broken"), delivery()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(window.process(Lane(ARTICLES, handle), first, sender))
+        tasks.create_task(window.process(Lane(ARTICLES, handle), second, sender))
+    assert handled == [(str(make_article().event_id), 1)]
+
+
+async def test_in_an_outage_one_message_asks_for_all_and_none_is_a_dead_letter(window: Window) -> None:
+    at_once = most_at_once = asked = 0
+    down = True
+
+    async def handle(_: Envelope, __: Outlet) -> None:
+        nonlocal at_once, most_at_once, asked
+        asked += 1
+        at_once += 1
+        most_at_once = max(most_at_once, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+        if down:
+            raise Unavailable("the model server is away")
+
+    sender = Recorder()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(window.process(Lane(ARTICLES, handle), delivery(make_article(0)), sender))
+        await asyncio.sleep(0.01)
+        for number in range(1, 10):
+            tasks.create_task(window.process(Lane(ARTICLES, handle), delivery(make_article(number)), sender))
+        before = asked
+        while asked < before + 10:  # noqa: ASYNC110  # the handler counts, nobody tells
+            await asyncio.sleep(0.001)
+        assert most_at_once == 1
+        down = False
+    assert (window.done, sender.letters, window.outage.reason) == (10, [], None)
+
+
+async def test_what_nobody_can_read_does_not_wait_for_the_model_server(window: Window) -> None:
+    sender = Recorder()
+    handler = failing(*[Unavailable("down")] * 100_000)
+    waiting = asyncio.create_task(window.process(Lane(ARTICLES, handler), delivery(), sender))
+    await asyncio.sleep(0.01)
+    await window.process(Lane(ARTICLES, handler), delivery(make_article(2), value=b"{broken"), sender)
+    assert len(sender.letters) == 1
+    waiting.cancel()
+
+
+async def test_a_dead_letter_too_many_is_not_sent_and_not_done() -> None:
+    limited = Window(
+        group="copydesk.test", size=4, max_attempts=1, try_limit_s=1.0, limit=DeadLetterLimit(share=0.5, least=2)
+    )
+    sender = Recorder()
+    handler = failing(*[Invalid("no")] * 9)
+    await limited.process(Lane(ARTICLES, handler), delivery(), sender)
+    with pytest.raises(TooManyDeadLetters):
+        await limited.process(Lane(ARTICLES, handler), delivery(), sender)
+    assert (len(sender.letters), limited.done, limited.in_hand) == (1, 1, 0)
+
+
+async def test_good_messages_count_against_the_limit() -> None:
+    limited = Window(
+        group="copydesk.test", size=4, max_attempts=1, try_limit_s=1.0, limit=DeadLetterLimit(share=0.5, least=1)
+    )
+    sender = Recorder()
+    await limited.process(Lane(ARTICLES, failing()), delivery(), sender)
+    await limited.process(Lane(ARTICLES, failing(Invalid("no"))), delivery(), sender)
+    assert len(sender.letters) == 1
+
+
+async def test_every_fate_is_counted(window: Window) -> None:
+    def counted() -> dict[str, float]:
+        plain = ("events_received_total", "events_handled_total", "handler_seconds_count")
+        labelled = [
+            (f"{name} {reason}", f"{name}_total", {"reason": reason})
+            for name in ("events_retried", "dead_letters")
+            for reason in ("transient", "invalid", "unavailable")
+        ]
+        return {
+            name: REGISTRY.get_sample_value(f"copydesk_{series}", {"topic": "articles"} | labels) or 0.0
+            for name, series, labels in [*((name, name, dict[str, str]()) for name in plain), *labelled]
+        }
+
+    before = counted()
+    for errors in ([], [Transient("1"), Unavailable("2")], [Invalid("3")], [Transient("4")] * 3):
+        await window.process(Lane(ARTICLES, failing(*errors)), delivery(), Recorder())
+    after = counted()
+    assert {name: after[name] - before[name] for name in after} == {
+        "events_received_total": 4,
+        "events_handled_total": 2,
+        "handler_seconds_count": 8,
+        "events_retried transient": 3,
+        "events_retried invalid": 0,
+        "events_retried unavailable": 1,
+        "dead_letters transient": 1,
+        "dead_letters invalid": 1,
+        "dead_letters unavailable": 0,
+    }
+
+
+async def test_lines_that_a_handler_logs_say_what_is_being_handled(window: Window) -> None:
+    said: dict[str, str | int] = {}
+
+    async def handle(_: Envelope, __: Outlet) -> None:
+        said.update(logs.facts())
+
+    await window.process(Lane(ARTICLES, handle), delivery(), Recorder())
+    assert said == {"topic": "articles", "partition": 0, "offset": 7, "event_id": str(make_article().event_id)}
+    assert logs.facts() == {}
