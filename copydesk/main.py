@@ -52,6 +52,7 @@ def _observed(name: str) -> Iterator[Settings]:
     settings = _log_as(name)
     tracing = import_module("infra.observability.tracing")
     tracing.start(settings, name)
+    import_module("infra.observability.metrics").speak_as(name)
     try:
         yield settings
     finally:

@@ -9,7 +9,7 @@ Labels have few values, known in advance, but for `model_version` in an `_info`:
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody asks for
 
@@ -86,7 +86,11 @@ MODEL_TOKENS = Counter(
 MODEL_COST = Counter(
     "copydesk_model_cost_usd_total", "US dollars for answered requests, at the prices in the settings."
 )
-ADAPTER = Info("copydesk_adapter", "The adapter that this generator writes titles with, and its base and prompt.")
+ADAPTER = Gauge(
+    "copydesk_adapter_info",
+    "The adapter that this generator writes titles with, and its base and prompt.",
+    ["model_version", "base_model", "prompt_version"],
+)
 TITLES_SCORED = Counter(
     "copydesk_titles_scored_total",
     "Titles judged; decision is `published`, `flagged` (something spoke against it) or `audit` (a random sample).",
@@ -131,7 +135,9 @@ TRAINING = Gauge("copydesk_training", "1 while a training runs, else 0.")
 CORRECTIONS_WAITING = Gauge(
     "copydesk_corrections_waiting", "Corrected titles that no finished training has seen; enough of them start one."
 )
-CHAMPION = Info("copydesk_champion", "The version that the registry wants to serve.")
+CHAMPION = Gauge(
+    "copydesk_champion_info", "The version that the registry wants to serve.", ["model_version", "sequence"]
+)
 
 # --- the embedded model server, on its own port --------------------------------------------------------------------
 SERVER_REQUESTS = Counter(
@@ -150,27 +156,45 @@ SERVER_ADAPTERS = Gauge("copydesk_model_server_adapters", "Adapters loaded besid
 READY = Gauge("copydesk_ready", "What /readyz says: 1 ready, 0 not.")
 
 
-INFO_LABELS = {
-    "copydesk_adapter_info": ("model_version", "base_model", "prompt_version"),
-    "copydesk_champion_info": ("model_version", "sequence"),
+_STREAM_WORKERS = ("generator", "scorer", "archivist")
+_SPEAKERS: dict[tuple[str, ...], tuple[Counter | Gauge | Histogram, ...]] = {
+    _STREAM_WORKERS: (IN_FLIGHT, RESTING, WINDOW_SIZE, WINDOW_OCCUPANCY, PAUSED, PARTITIONS),
+    (*_STREAM_WORKERS, "desk", "retrainer", "scraper"): (READY,),
+    ("generator",): (MODEL_COST,),
+    ("scorer",): (SCORE_BATCH, SCORE_SECONDS),
+    ("archivist",): (STORE_SECONDS,),
+    ("desk",): (REVIEW_WAITING,),
+    ("scraper",): (PAGE_SECONDS,),
+    ("retrainer",): (TRAINING, CORRECTIONS_WAITING),
+    ("model-server",): (SERVER_BATCH, SERVER_SECONDS, SERVER_QUEUE, SERVER_ADAPTERS),
 }
-"""An `Info` gets its labels with its value: these and no others."""
+"""Who speaks of the metrics without labels."""
+
+
+def speak_as(process: str) -> None:
+    """Say nothing about what only others know: a metric without labels is 0 from the start, which is a statement."""
+    for speakers, spoken_of in _SPEAKERS.items():
+        if process not in speakers:
+            for metric in spoken_of:
+                REGISTRY.unregister(metric)
+
+
+def say(info: Gauge, **labels: str) -> None:
+    """Give an `_info` its labels, and forget those it had."""
+    info.clear()
+    info.labels(**labels).set(1)
 
 
 def series() -> dict[str, tuple[str, ...]]:
     """Every series of ours that a scrape may hold, with its labels."""
     found: dict[str, tuple[str, ...]] = {}
     for metric in list(globals().values()):
-        if not isinstance(metric, Counter | Gauge | Histogram | Info):
-            continue
-        name, labels = metric._name, tuple(metric._labelnames)
         match metric:
             case Counter():
-                found[f"{name}_total"] = labels
+                found[f"{metric._name}_total"] = tuple(metric._labelnames)
             case Histogram():
+                name, labels = metric._name, tuple(metric._labelnames)
                 found |= {f"{name}_bucket": (*labels, "le"), f"{name}_sum": labels, f"{name}_count": labels}
-            case Info():
-                found[f"{name}_info"] = INFO_LABELS[f"{name}_info"]
             case Gauge():
-                found[name] = labels
+                found[metric._name] = tuple(metric._labelnames)
     return found

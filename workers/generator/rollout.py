@@ -138,12 +138,11 @@ class Rollout:
             log.warning("%s does not serve yet, %s goes on: %s", wanted.model_version, before, reason)
             return False
         old, self._serving = self._serving, wanted
-        metrics.ADAPTER.info(
-            {
-                "model_version": wanted.model_version,
-                "base_model": wanted.base_model,
-                "prompt_version": wanted.prompt_version,
-            }
+        metrics.say(
+            metrics.ADAPTER,
+            model_version=wanted.model_version,
+            base_model=wanted.base_model,
+            prompt_version=wanted.prompt_version,
         )
         log.info("%s serves from now on", wanted.model_version)
         if old is not None and old.model_version != wanted.model_version:

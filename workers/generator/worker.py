@@ -138,4 +138,5 @@ def main(settings: Settings) -> None:
 
     rollout = Rollout(engine)
     generator = Generator(settings, engine, rollout)
-    run("generator", settings, [Lane(ARTICLES, generator.write)], on_start=start, on_stop=stop)
+    lanes = [Lane(ARTICLES, generator.write)]
+    run("generator", settings, lanes, on_start=start, on_stop=stop, ready=rollout.ready)

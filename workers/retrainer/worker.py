@@ -56,7 +56,7 @@ def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
     metrics.TRAINING.set(facts.running is not None)
     metrics.CORRECTIONS_WAITING.set(facts.corrected_since)
     if champion := runner.registry.alias(CHAMPION):
-        metrics.CHAMPION.info({"model_version": champion.version, "sequence": str(champion.sequence)})
+        metrics.say(metrics.CHAMPION, model_version=champion.version, sequence=str(champion.sequence))
     decision = decide(facts)
     if decision.train and runner.start(facts, actor="retrainer", why=decision.explanation):
         log.info(decision.explanation)

@@ -51,7 +51,8 @@ def main(settings: Settings) -> None:
         async def start() -> None:
             await asyncio.get_running_loop().run_in_executor(executor, judging.load)
 
-        run("scorer", settings, [lane(Batcher(judging, executor, settings.window))], on_start=start)
+        lanes = [lane(Batcher(judging, executor, settings.window))]
+        run("scorer", settings, lanes, on_start=start, ready=judging.ready)
 
 
 def count(title: Title, scored: ScoredTitle) -> None:

@@ -73,3 +73,11 @@ def test_a_silent_main_loop_is_neither_live_nor_ready_until_it_comes_round() -> 
     assert condition.ready() == condition.live()
     condition.beat()
     assert condition.live() is None
+
+
+def test_an_info_has_one_set_of_labels_at_a_time() -> None:
+    for version in ("v1", "v2"):
+        metrics.say(metrics.CHAMPION, model_version=version, sequence="1")
+    said = health.answer("/metrics", {})[2]
+    assert b'copydesk_champion_info{model_version="v2",sequence="1"} 1.0' in said
+    assert b'model_version="v1"' not in said
