@@ -131,8 +131,11 @@ class Obstacle:
 
 def obstacle(settings: Settings, address: str) -> Obstacle | None:
     """Go in once, ask for the cluster's brokers, and leave; None if that works."""
+    config = client_config(settings)
+    if config["ssl_context"] and (found := _obstacle_to_tls(config["ssl_context"], settings, address)):
+        return found
     net = NetworkSelector()
-    manager = KafkaConnectionManager(net, **{**client_config(settings), "bootstrap_servers": [address]})
+    manager = KafkaConnectionManager(net, **{**config, "bootstrap_servers": [address]})
 
     async def visit() -> None:
         [door] = manager.cluster.bootstrap_brokers()
@@ -147,6 +150,24 @@ def obstacle(settings: Settings, address: str) -> Obstacle | None:
         manager.close()
         net.close()
     return None
+
+
+def _obstacle_to_tls(context: ssl.SSLContext, settings: Settings, address: str) -> Obstacle | None:
+    """kafka-python makes one sentence of all that can go wrong here, and leaves the socket open."""
+    at, security = f"the Kafka broker at {address}", settings.kafka_security
+    host, port = _host_and_port(address)
+    try:
+        with (
+            socket.create_connection((host, port), PROBE_TIMEOUT_S) as link,
+            context.wrap_socket(link, server_hostname=host),
+        ):
+            return None
+    except ssl.SSLCertVerificationError as error:
+        words = f"the certificate of {at} is not trusted: {error.verify_message} See COPYDESK_KAFKA_CA."
+        return Obstacle(words, lasting=True)
+    except OSError as error:
+        words = f"{at} does not speak TLS: is COPYDESK_KAFKA_SECURITY={security} right? ({error})"
+        return Obstacle(words, lasting=False)
 
 
 def _in_words(error: Exception, settings: Settings, address: str) -> Obstacle:
@@ -164,16 +185,9 @@ def _in_words(error: Exception, settings: Settings, address: str) -> Obstacle:
         case IllegalSaslStateError():
             return Obstacle(f"{at} asks for no password: COPYDESK_KAFKA_SECURITY={security} is wrong", lasting=True)
     reason = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in reason:
-        why = reason.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or reason
-        return Obstacle(f"the certificate of {at} is not trusted: {why}; see COPYDESK_KAFKA_CA", lasting=True)
     if "ALERT" in reason and "CERTIFICATE" in reason:
         words = f"{at} wants a certificate it knows; see COPYDESK_KAFKA_CERTIFICATE and _KEY ({reason})"
         return Obstacle(words, lasting=True)
-    if security.tls and "Handshake failed" in reason:
-        return Obstacle(
-            f"{at} does not speak TLS; is COPYDESK_KAFKA_SECURITY={security} right? ({reason})", lasting=False
-        )
     if "disconnected" in reason or isinstance(error, InvalidReceiveError):  # a TLS alert is no answer of Kafka's
         advice = {
             Security.plaintext: "does it want TLS or a password? See COPYDESK_KAFKA_SECURITY",
@@ -186,9 +200,13 @@ def _in_words(error: Exception, settings: Settings, address: str) -> Obstacle:
 
 
 def _accepts(address: str) -> bool:
-    host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+        with socket.create_connection(_host_and_port(address), timeout=2):
             return True
     except OSError:
         return False
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
