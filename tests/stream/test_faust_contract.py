@@ -5,14 +5,22 @@ from __future__ import annotations
 import inspect
 from importlib.metadata import version
 from pathlib import Path
+from types import FunctionType
 
+import aiokafka.consumer.fetcher as fetcher
 import faust.transport.drivers.aiokafka as driver
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer
 
+from infra.supervisord import Process
 from tests.stream.harness import Bench
+from workers import stream
+from workers.outage import LONGEST_PAUSE_S
 from workers.stream import SafeConsumer, SafeProducer, SafeThread
 from workers.window import Outlet
 
@@ -67,6 +75,27 @@ async def test_the_application_is_made_of_the_safe_parts(tmp_path: Path) -> None
     for name in ("_unacked_messages", "_acked", "_committed_offset", "_commit_fut"):
         assert hasattr(consumer, name)
     bench.close_thread()
+
+
+def test_a_fetcher_still_parses_with_the_name_that_is_replaced() -> None:
+    assert "MemoryRecords(" in inspect.getsource(fetcher)
+    records = _MemoryRecordsPy(b"")
+    assert hasattr(records, "_next_slice")
+    assert "self._buffer = bytearray(uncompressed)" in inspect.getsource(_DefaultRecordBatchPy._maybe_uncompress)
+    assert '.decode("utf-8")' in inspect.getsource(_DefaultRecordBatchPy._read_msg)
+
+
+def test_a_member_still_knows_its_generation_and_its_partitions() -> None:
+    assert isinstance(inspect.getattr_static(AIOKafkaConsumer, "assignment"), FunctionType)
+    assert "generation" in inspect.getsource(GroupCoordinator.__init__)
+    assert "_coordinator" in inspect.getsource(AIOKafkaConsumer)
+
+
+def test_waits_fit_into_each_other() -> None:
+    """Handlers are let finish well before the group gives up on us, and the supervisor lets us finish stopping."""
+    assert stream.DRAIN_S + 10 <= stream.STOP_S <= stream.REBALANCE_TIMEOUT_S - 10
+    assert Process("worker", ["true"]).stop_s > stream.STOP_S
+    assert LONGEST_PAUSE_S < stream.DRAIN_S
 
 
 async def test_nothing_that_can_stall_or_lose_is_left_switched_on(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError, NotEnoughReplicasError, OutOfOrderSequenceNumber
+from prometheus_client import REGISTRY
 
-from schemas.errors import Invalid
+from schemas.errors import Invalid, Mendable
 from schemas.topics import ARTICLES, MAX_MESSAGE_BYTES
 from tests.samples import make_article
-from workers.stream import Streams
+from workers import stream as stream_module
+from workers.stream import NotAcknowledged, Streams
 
 
 class SlowProducer:
@@ -67,6 +70,38 @@ async def test_a_refused_send_is_raised(streams: Streams, producer: SlowProducer
     producer.answers[0].set_exception(ConnectionError("not enough replicas"))
     with pytest.raises(ConnectionError):
         await sending
+
+
+@pytest.mark.parametrize("refusal", [OutOfOrderSequenceNumber(), KafkaTimeoutError(), NotEnoughReplicasError()])
+async def test_what_the_broker_refuses_is_no_trouble_of_the_message(
+    streams: Streams, producer: SlowProducer, refusal: Exception
+) -> None:
+    sending = await begin(streams.send_raw("articles", b"k", b"v", ()), producer)
+    producer.answers[0].set_exception(refusal)
+    with pytest.raises(NotAcknowledged, match=f"message for articles: {type(refusal).__name__}") as told:
+        await sending
+    assert not isinstance(told.value, Mendable), "it would be tried again with a producer that may be broken for good"
+
+
+async def test_a_broker_that_does_not_answer_is_waited_for_a_minute(
+    streams: Streams, producer: SlowProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.01)
+    sending = await begin(streams.send_raw("articles", b"k", b"v", ()), producer)
+    with pytest.raises(NotAcknowledged, match="no answer within"):
+        await sending
+
+
+async def test_only_what_the_broker_has_taken_is_counted(streams: Streams, producer: SlowProducer) -> None:
+    def sent() -> float:
+        return REGISTRY.get_sample_value("copydesk_events_sent_total", {"topic": "articles"}) or 0.0
+
+    before = sent()
+    sending = await begin(send(streams, ""), producer)
+    assert sent() == before
+    producer.answers[0].set_result(None)
+    await sending
+    assert sent() == before + 1
 
 
 async def test_an_event_carries_the_trace_of_what_caused_it(streams: Streams, producer: SlowProducer) -> None:

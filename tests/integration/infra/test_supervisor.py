@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from infra.settings import Settings
 from infra.supervisor import AlreadyRunning, Process, State, Supervisor
+from infra.supervisord import STAY_UP_S
 from tests.ground import wait_until
 
 DIARY = """
@@ -139,6 +141,17 @@ def test_a_process_that_cannot_stay_up_is_reported_with_its_last_words(home: Pat
     assert "broken does not stay up" in trouble
     assert "port 1 is taken: set COPYDESK_KAFKA_PORT" in trouble
     assert "sound" not in trouble
+
+
+@pytest.mark.parametrize(("status", "starts"), [(65, 1), (70, 2), (0, 2)])
+def test_a_process_that_wants_a_person_first_is_left_down(home: Path, status: int, starts: int) -> None:
+    script = f"import os, time\nprint('here', flush=True)\ntime.sleep({STAY_UP_S + 0.5})\nos._exit({status})"
+    with Supervisor(Settings(home=home), [_process(home, "worker", script=script)]) as supervisor:
+        output = home / "logs" / "worker.log"
+        wait_until(lambda: supervisor.states()["worker"].restarts == 1, 30)
+        time.sleep(1.0)
+        assert output.read_text().count("here") == starts
+        assert (supervisor.states()["worker"].state == "EXITED") == (status == 65)
 
 
 def test_environment_and_output_arrive_whole(home: Path) -> None:

@@ -6,24 +6,28 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from infra.kafka import Record, lag, make_producer, read_whole, send_acked
 from infra.settings import Settings
-from schemas.envelope import Envelope, Message, encode
-from schemas.events import Adapter
-from schemas.topics import ADAPTERS, ARTICLES, PUBLISHED
-from tests.ground import environment_for, wait_until
+from schemas.envelope import Envelope, Message, decode, encode
+from schemas.events import Adapter, Article
+from schemas.topics import ADAPTERS, ARTICLES, EMBEDDED_PARTITIONS, PUBLISHED
+from tests.ground import environment_for, free_ports, wait_until
 from tests.samples import NOW, make_adapter, make_article
+from tests.strange_names import Name
 from workers.stream import watch_compacted
 
 GROUP = "copydesk.willing"
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 PATIENCE_S = 180
-Start = Callable[[], "subprocess.Popen[bytes]"]
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
@@ -33,8 +37,8 @@ def start(settings: Settings) -> Iterator[Start]:
     environment = environment_for(settings) | {"PYTHONPATH": os.pathsep.join(sys.path), "COPYDESK_MAX_ATTEMPTS": "3"}
     program = str(Path(__file__).with_name("willing_worker.py"))
 
-    def begin() -> subprocess.Popen[bytes]:
-        running.append(subprocess.Popen([sys.executable, program], env=environment))
+    def begin(**changed: str) -> subprocess.Popen[bytes]:
+        running.append(subprocess.Popen([sys.executable, program], env=environment | changed))
         return running[-1]
 
     yield begin
@@ -43,17 +47,23 @@ def start(settings: Settings) -> Iterator[Start]:
         process.wait()
 
 
-def publish(settings: Settings, *headlines: str, raw: bytes | None = None) -> list[Message]:
+def publish(settings: Settings, *headlines: str, raw: bytes | None = None, header: str | None = None) -> list[Message]:
     messages = [
         encode(make_article(number).model_copy(update={"headline": headline}), source="t", time=NOW, traceparent=TRACE)
         for number, headline in enumerate(headlines)
     ]
     if raw is not None:
         messages.append(Message(key=b"\xff\x00", value=raw, headers=(("ce_id", b"7"), ("odd", b"\xff"))))
+    if header is not None:
+        messages = [replace(message, headers=(*message.headers, (header, b"x"))) for message in messages]
+    send(settings, messages)
+    return messages
+
+
+def send(settings: Settings, messages: Sequence[Message]) -> None:
     producer = make_producer(settings, "test")
     send_acked(producer, [(ARTICLES, message) for message in messages])
     producer.close()
-    return messages
 
 
 def tried(settings: Settings) -> list[str]:
@@ -136,6 +146,76 @@ def test_what_waits_for_a_server_that_is_down_survives_a_stop_and_is_not_buried(
     wait_until(lambda: settled(settings), PATIENCE_S)
     out, letters = outcome(settings)
     assert ({record.key for record in out}, letters) == ({make_article(n).key.encode() for n in (0, 1)}, [])
+
+
+def test_a_flood_of_dead_letters_stops_the_worker_before_it_has_buried_all(settings: Settings, start: Start) -> None:
+    publish(settings, *["invalid"] * 40)
+    worker = start(COPYDESK_DEAD_LETTER_LEAST="10", COPYDESK_WINDOW="4")
+    assert worker.wait(PATIENCE_S) == 65
+    assert 9 <= len(outcome(settings)[1]) <= 13, "at most a window more than allowed"
+    assert lag(settings, GROUP, [ARTICLES]) >= 31
+    start(COPYDESK_DEAD_LETTER_SHARE="1")
+    wait_until(lambda: settled(settings), PATIENCE_S)
+    letters = outcome(settings)[1]
+    assert {record.key for record in letters} == {make_article(number).key.encode() for number in range(40)}
+
+
+def test_a_header_name_that_is_not_utf8_does_not_stop_a_worker(settings: Settings, start: Start) -> None:
+    publish(settings, "fine", "invalid", "fine", header=Name(b"\xff\xfe odd"))
+    start()
+    wait_until(lambda: settled(settings), PATIENCE_S)
+    out, letters = outcome(settings)
+    assert len(out) == 2
+    assert dict(letters[0].headers)["\\xff\\xfe odd"] == b"x"
+
+
+def test_what_has_the_same_key_comes_out_in_order(settings: Settings, start: Start) -> None:
+    count = 60
+    articles = [
+        make_article(number % 3).model_copy(
+            update={
+                "revision": 1 + number // 3,
+                "headline": "slow" if number < 3 else "shaky" if number < 9 else "fine",
+            }
+        )
+        for number in range(count)
+    ]
+    send(settings, [encode(article, source="t", time=NOW) for article in articles])
+    start()
+    wait_until(lambda: settled(settings), PATIENCE_S)
+    revisions: dict[bytes | None, list[int]] = {}
+    for record in outcome(settings)[0]:
+        event = decode(record.value, record.headers).event
+        assert isinstance(event, Article)
+        revisions.setdefault(record.key, []).append(event.revision)
+    assert list(revisions.values()) == [list(range(1, count // 3 + 1))] * 3
+
+
+def test_a_worker_says_when_it_is_ready_and_why_it_is_not(settings: Settings, start: Start) -> None:
+    port = free_ports()
+
+    def asked(path: str) -> str:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}{path}").text.strip()
+        return "nobody answers"
+
+    start(COPYDESK_METRICS_PORT=str(port))
+    wait_until(lambda: asked("/readyz") == "ok", PATIENCE_S)
+    publish(settings, "patient", "fine")
+    wait_until(lambda: asked("/readyz") == "paused: the server is down", PATIENCE_S)
+    assert asked("/livez") == "ok"
+    (settings.home / "up").touch()
+    wait_until(lambda: settled(settings), PATIENCE_S)
+    assert asked("/readyz") == "ok"
+    series = asked("/metrics").splitlines()
+    for line in (
+        'copydesk_events_received_total{topic="articles"} 2.0',
+        'copydesk_events_handled_total{topic="articles"} 2.0',
+        'copydesk_events_sent_total{topic="published"} 2.0',
+        f"copydesk_assigned_partitions {float(EMBEDDED_PARTITIONS)}",
+    ):
+        assert line in series
+    wait_until(lambda: 'copydesk_committed_lag_events{topic="articles"} 0.0' in asked("/metrics"), 60)
 
 
 async def test_a_compacted_topic_is_read_whole_and_followed(settings: Settings) -> None:

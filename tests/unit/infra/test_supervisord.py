@@ -6,6 +6,7 @@ import configparser
 from pathlib import Path
 
 from infra.supervisord import LONGEST_SOCKET_PATH, Process, configuration, count_ends, last_lines, socket_path
+from workers.ending import EX_POISONED
 
 LOG = """\
 2026-11-22 19:00:00,000 INFO spawned: 'scorer' with pid 10
@@ -27,6 +28,11 @@ def test_priorities_and_patience_are_each_process_own() -> None:
     assert parser["program:broker"]["priority"] == "0"
     assert parser["program:desk"]["priority"] == "5"
     assert parser["program:desk"]["stopwaitsecs"] == "1"
+
+
+def test_only_the_status_of_too_many_dead_letters_leaves_a_process_down() -> None:
+    section = _parsed(Process("worker", ("x",)))["program:worker"]
+    assert (section["autorestart"], section["exitcodes"]) == ("unexpected", str(EX_POISONED))
 
 
 def test_no_command_and_no_environment_stands_in_the_configuration() -> None:
