@@ -6,7 +6,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ app = typer.Typer(help="Dead letters: list, show, and put back where they came f
 
 LONGEST_VALUE = 6_000
 """Characters of a message that `show` prints; `--json` prints all."""
+LONGEST_REASON = 300
 TIME = "A time such as 2026-11-22, 2026-11-22T21:30 (UTC), or 90m, 2h, 3d ago."
 TOPIC = typer.Option(None, help="Only letters of this topic.")
 VERDICT = typer.Option(None, help="Only `invalid` (can never succeed) or `transient` ones (tried too often).")
@@ -60,22 +61,29 @@ def list_(
     reason: str = REASON,
     since: str = SINCE,
     until: str = UNTIL,
+    waiting: bool = typer.Option(
+        False,
+        "--open",
+        help="Only letters that nobody has put back; reads the topics since the oldest letter for that.",
+    ),
     limit: int = typer.Option(50, min=1, help="At most so many, the newest ones."),
     as_json: bool = AS_JSON,
 ) -> None:
-    """The dead letters, the newest first: why they died, after how many tries, and how often they were put back."""
+    """The dead letters, the newest first: why they died, after how many tries, and how often they had been put back."""
     from copydesk.letters import facts
 
-    chosen = _filter(topic, verdict, reason, since, until)
+    settings, chosen = get_settings(), _filter(topic, verdict, reason, since, until)
+    found = letters(settings, chosen)
+    if waiting:
+        done = put_back_already(settings, chosen)
+        found = (letter for letter in found if letter.address not in done)
     verdicts: Counter[str] = Counter()
-    newest = heapq.nlargest(
-        limit, _counted(letters(get_settings(), chosen), verdicts), key=lambda one: (one.written_at, one.address)
-    )
+    newest = heapq.nlargest(limit, _counted(found, verdicts), key=lambda one: (one.written_at, one.address))
     if as_json:
         _print_json([{k: v for k, v in facts(one).items() if k not in ("value", "stack_trace")} for one in newest])
         return
     if not newest:
-        typer.echo("No dead letters." if chosen == Filter(chosen.topics) else "No dead letter matches.")
+        typer.echo("No dead letter." if chosen == Filter(chosen.topics) else "No dead letter matches.")
         return
     console().print(_table(newest))
     total = verdicts.total()
@@ -151,6 +159,23 @@ def letters(settings: Settings, chosen: Filter) -> Iterator[Letter]:
             letter = read(topic, record)
             if chosen.takes(letter):
                 yield letter
+
+
+def put_back_already(settings: Settings, chosen: Filter) -> set[str]:
+    """Addresses of letters that were put back, from the marks on the topics themselves."""
+    from copydesk.letters import REPLAY_OF
+    from infra.kafka import read_whole
+
+    addresses = set()
+    for topic in chosen.topics:
+        oldest = min(
+            (letter.written_at for letter in letters(settings, replace(chosen, topics=(topic,)))), default=None
+        )
+        if oldest is None:
+            continue
+        for record in read_whole(settings, topic.name, since_ms=int(oldest.timestamp() * 1000)):
+            addresses |= {raw.decode(errors="replace") for name, raw in record.headers if name == REPLAY_OF and raw}
+    return addresses
 
 
 @dataclass(frozen=True)
@@ -266,9 +291,9 @@ def _table(found: list[Letter]) -> Table:
     table.add_column("written (UTC)", no_wrap=True)
     table.add_column("reader", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("tries", justify="right")
-    table.add_column("put back", justify="right")
-    table.add_column("why", overflow="ellipsis", no_wrap=True)
+    table.add_column("tries", justify="right", no_wrap=True)
+    table.add_column("put back", justify="right", no_wrap=True)
+    table.add_column("why")
     for letter in found:
         table.add_row(
             letter.address,
@@ -277,7 +302,7 @@ def _table(found: list[Letter]) -> Table:
             Text(letter.verdict, style=BAD if letter.verdict == "transient" else ""),
             "–" if letter.attempts is None else str(letter.attempts),
             f"{letter.replays}×" if letter.replays else "–",
-            plain(letter.message or letter.error or "–"),
+            plain((letter.message or letter.error or "–")[:LONGEST_REASON]),
         )
     return table
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dlt, feeds, models, retrain
+from copydesk import archive, dlt, feeds, models, replay, retrain
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -30,6 +30,7 @@ app.add_typer(dlt.app, name="dlt")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
+app.command()(replay.replay)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from itertools import islice
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.structs import RecordMetadata
 
 from infra.kafka import BATCH_OVERHEAD_BYTES, RawHeaders
 from infra.kafka_access import access
@@ -63,7 +64,7 @@ async def _resend(settings: Settings, parcels: Iterator[Parcel]) -> list[Place]:
     try:
         await producer.start()
         while batch := list(islice(parcels, IN_FLIGHT)):
-            sent = [await producer.send(p.topic, p.value, p.key, headers=list(p.headers)) for p in batch]
+            sent = [await _send(producer, parcel) for parcel in batch]
             async with asyncio.timeout(TIMEOUT_S):
                 places += [Place(done.partition, done.offset) for done in await asyncio.gather(*sent)]
     except (MessageSizeTooLargeError, RecordTooLargeError) as error:
@@ -74,3 +75,13 @@ async def _resend(settings: Settings, parcels: Iterator[Parcel]) -> list[Place]:
     finally:
         await producer.stop()
     return places
+
+
+async def _send(producer: AIOKafkaProducer, parcel: Parcel) -> asyncio.Future[RecordMetadata]:
+    headers = list(parcel.headers)
+    if parcel.key is not None or parcel.value is not None:
+        return await producer.send(parcel.topic, parcel.value, parcel.key, headers=headers)  # type: ignore[no-any-return]
+    empty = producer.create_batch()  # send() insists on a key or a value
+    empty.append(key=None, value=None, timestamp=None, headers=headers)
+    partition = min(await producer.partitions_for(parcel.topic))
+    return await producer.send_batch(empty, parcel.topic, partition=partition)  # type: ignore[no-any-return]
