@@ -65,6 +65,8 @@ def make_engine(settings: Settings) -> Engine:
         url = make_url(settings.database.get_secret_value())
     except (ArgumentError, ValueError):  # the exception repeats the address
         raise DatabaseUnusable("COPYDESK_DATABASE_URL is not a database address; try postgresql://…") from None
+    if "password" in url.query:  # libpq takes it there, too, but there it would show in messages
+        raise DatabaseUnusable("COPYDESK_DATABASE_URL: the password belongs in COPYDESK_DATABASE_PASSWORD")
     if settings.database_password.get_secret_value():
         url = url.set(password=settings.database_password.get_secret_value())
     if url.get_backend_name() in ("postgresql", "postgres"):

@@ -7,10 +7,17 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from schemas.errors import Invalid
 
@@ -254,6 +261,14 @@ class Settings(BaseSettings):
             return init_settings, env_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
+    @field_validator("model_server_url", "maven_repository", "trace_endpoint")
+    @classmethod
+    def _no_password(cls, address: str) -> str:
+        """These addresses are shown in messages."""
+        if "@" in urlsplit(address).netloc:
+            raise ValueError("an address with a password in it would show it in messages; see docs/secure.md")
+        return address
+
     @model_validator(mode="after")
     def _security_is_one_thing(self) -> Settings:
         """What would be ignored without a word is refused: somebody believes that it protects them."""
@@ -287,8 +302,8 @@ def get_settings() -> Settings:
         raise Invalid(
             "; ".join(_in_words(fault) for fault in error.errors(include_url=False, include_input=False))
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Invalid(f"COPYDESK_SECRETS_DIR: a file in {folder} cannot be read ({type(error).__name__})") from None
+    except (OSError, SettingsError) as error:
+        raise Invalid(f"COPYDESK_SECRETS_DIR: a file in {folder} cannot be read: {error}") from None
 
 
 def _in_words(fault: ErrorDetails) -> str:
