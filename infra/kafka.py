@@ -32,6 +32,8 @@ from schemas.topics import EMBEDDED_PARTITIONS, MAX_MESSAGE_BYTES, TOPICS, Topic
 
 BATCH_OVERHEAD_BYTES = 64 * 1024
 """A broker measures whole batches, a client single records: its limit lies this much higher than ours."""
+DEAD_LETTER_ROOM_BYTES = 64 * 1024
+"""What the headers of a dead letter may add to a message that was already as large as its topic takes."""
 POLL_MS = 500
 LAG_TIMEOUT_S = 30
 SILENCE_S = 60
@@ -109,15 +111,17 @@ def topic_specs(*, embedded: bool) -> dict[str, TopicSpec]:
     for topic in TOPICS:
         partitions = min(topic.partitions, EMBEDDED_PARTITIONS) if embedded else topic.partitions
         specs[topic.name] = _spec(partitions, topic.retention_ms, compacted=topic.compacted)
-        specs[topic.dead_letters] = _spec(1 if embedded else partitions, topic.retention_ms, compacted=False)
+        specs[topic.dead_letters] = _spec(
+            1 if embedded else partitions, topic.retention_ms, compacted=False, room=DEAD_LETTER_ROOM_BYTES
+        )
     return specs
 
 
-def _spec(partitions: int, retention_ms: int, *, compacted: bool) -> TopicSpec:
+def _spec(partitions: int, retention_ms: int, *, compacted: bool, room: int = 0) -> TopicSpec:
     configs = {
         "cleanup.policy": "compact" if compacted else "delete",
         "retention.ms": str(retention_ms),
-        "max.message.bytes": str(MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES),
+        "max.message.bytes": str(MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES + room),
     }
     return {"num_partitions": partitions, "replication_factor": -1, "configs": configs}
 

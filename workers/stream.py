@@ -36,7 +36,7 @@ from faust.types import TP, Message
 from faust.types.auth import CredentialsT
 
 from infra.groups import members
-from infra.kafka import create_topics, lags
+from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES, create_topics, lags
 from infra.kafka_access import addresses, ssl_context
 from infra.observability import metrics
 from infra.settings import Settings
@@ -64,8 +64,6 @@ DRAIN_S = 20.0
 """Longest wait for handlers at work when partitions move or the worker stops; must lie below the rebalance timeout."""
 STOP_S = 30.0
 """A stop that takes longer (the broker is away, a handler hangs) is cut short; what was in hand comes again."""
-DEAD_LETTER_ROOM = 32 * 1024
-"""What the headers of a dead letter may add to a message that was already as large as allowed."""
 A_YEAR_S = 31_536_000.0
 log = logging.getLogger(__name__)
 
@@ -173,11 +171,24 @@ class Streams:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 # one await is only the client's buffer; the second is the broker's word, or its exception
-                acknowledged = await producer.send(topic_name, key, value, None, None, list(headers))
+                acknowledged = await _hand_over(producer, topic_name, key, value, headers)
                 await acknowledged
         except (KafkaError, ProducerSendError, TimeoutError) as error:
             why = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {SEND_TIMEOUT_S:g} s"
             raise NotAcknowledged(f"Kafka has not acknowledged a message for {topic_name}: {why}") from error
+
+
+async def _hand_over(
+    producer: Any, topic_name: str, key: bytes | None, value: bytes | None, headers: RawHeaders
+) -> Awaitable[Any]:
+    if key is not None or value is not None:
+        return cast(Awaitable[Any], await producer.send(topic_name, key, value, None, None, list(headers)))
+    # aiokafka's send() insists on a key or a value; others' producers do not, and their messages are buried like any
+    client = producer._ensure_producer()
+    empty = client.create_batch()
+    empty.append(key=None, value=None, timestamp=None, headers=list(headers))
+    partition = min(await client.partitions_for(topic_name))
+    return cast(Awaitable[Any], await client.send_batch(empty, topic_name, partition=partition))
 
 
 class _TracedOutlet:
@@ -214,7 +225,7 @@ def build_app(name: str, settings: Settings, window: Window, instance: str) -> f
         broker_request_timeout=REBALANCE_TIMEOUT_S + 30.0,  # joining a group waits for the slowest member
         producer_acks=-1,
         producer_request_timeout=SEND_TIMEOUT_S,
-        producer_max_request_size=MAX_MESSAGE_BYTES + DEAD_LETTER_ROOM,
+        producer_max_request_size=MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES + DEAD_LETTER_ROOM_BYTES,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=instance,
         topic_allow_declare=False,

@@ -42,6 +42,7 @@ def test_the_versions_are_the_ones_that_were_studied(package: str, pinned: str) 
         ),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.Producer, "_settings_extra", ["self"]),
+        (driver.Producer, "_ensure_producer", ["self"]),
         (Consumer, "_new_offset", ["self", "tp"]),
         (Consumer, "ack", ["self", "message"]),
         (Consumer, "wait_empty", ["self"]),

@@ -14,11 +14,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.kafka import Record, lag, make_producer, read_whole, send_acked
+from infra.kafka import BATCH_OVERHEAD_BYTES, RawHeaders, Record, lag, make_producer, read_whole, send_acked
+from infra.resend import Parcel, resend
 from infra.settings import Settings
 from schemas.envelope import Envelope, Message, decode, encode
 from schemas.events import Adapter, Article
-from schemas.topics import ADAPTERS, ARTICLES, EMBEDDED_PARTITIONS, PUBLISHED
+from schemas.topics import ADAPTERS, ARTICLES, EMBEDDED_PARTITIONS, MAX_MESSAGE_BYTES, PUBLISHED
 from tests.ground import environment_for, free_ports, wait_until
 from tests.samples import NOW, make_adapter, make_article
 from tests.strange_names import Name
@@ -167,6 +168,20 @@ def test_a_header_name_that_is_not_utf8_does_not_stop_a_worker(settings: Setting
     out, letters = outcome(settings)
     assert len(out) == 2
     assert dict(letters[0].headers)["\\xff\\xfe odd"] == b"x"
+
+
+def test_messages_at_the_edges_are_dead_letters_too(settings: Settings, start: Start) -> None:
+    largest = b"x" * (MAX_MESSAGE_BYTES + BATCH_OVERHEAD_BYTES - 200)
+    nothing_but_headers = (("odd", b"\xff"), ("none", None))
+    edges: list[tuple[bytes | None, bytes | None, RawHeaders]] = [
+        *((None, None, ()), (None, None, nothing_but_headers), (b"", b"", ()), (b"key", None, nothing_but_headers)),
+        (b"key", largest, ()),
+    ]
+    resend(settings, [Parcel(ARTICLES.name, key, value, headers) for key, value, headers in edges])
+    start()
+    wait_until(lambda: settled(settings), PATIENCE_S)
+    letters = [(letter.key, letter.value) for letter in outcome(settings)[1]]
+    assert sorted(letters, key=repr) == sorted(((key, value) for key, value, _ in edges), key=repr)
 
 
 def test_what_has_the_same_key_comes_out_in_order(settings: Settings, start: Start) -> None:
