@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, disable_created_metrics
 
+from schemas.topics import TOPICS, Topic
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter that nobody asks for
 
 _WAY = (1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
@@ -169,14 +171,48 @@ _SPEAKERS: dict[tuple[str, ...], tuple[Counter | Gauge | Histogram, ...]] = {
     ("model-server",): (SERVER_BATCH, SERVER_SECONDS, SERVER_QUEUE, SERVER_ADAPTERS),
 }
 """Who speaks of the metrics without labels."""
+_VALUES: dict[tuple[str, Counter | Histogram], tuple[str, ...]] = {
+    ("scorer", FETCHED_TO_PUBLISHED): ("model",),
+    ("desk", FETCHED_TO_PUBLISHED): ("curator",),
+    ("generator", MODEL_SECONDS): ("answered", "slow", "unavailable", "refused", "failed"),
+    ("generator", MODEL_TOKENS): ("input", "output"),
+    ("scorer", TITLES_SCORED): ("published", "flagged", "audit"),
+    ("desk", VERDICTS): ("approved", "corrected", "spiked"),
+    ("scraper", FEED_POLLS): ("news", "nothing", "failed"),
+    ("scraper", PAGES): ("article", "again", "given_up"),
+    ("retrainer", TRAINING_RUNS): ("promoted", "refused", "failed", "interrupted"),
+    ("model-server", SERVER_REQUESTS): ("200",),
+}
+"""The values that the labels may have."""
 
 
 def speak_as(process: str) -> None:
-    """Say nothing about what only others know: a metric without labels is 0 from the start, which is a statement."""
+    """Say what this process knows from the start, and nothing about what only others know.
+
+    A counter that first appears as 1 has not increased, for Prometheus: an alert would miss the first dead letter. And
+    a metric without labels is 0 from the start, which is a statement.
+    """
     for speakers, spoken_of in _SPEAKERS.items():
         if process not in speakers:
             for metric in spoken_of:
                 REGISTRY.unregister(metric)
+    for (speaker, labelled), values in _VALUES.items():
+        for value in values if speaker == process else ():
+            labelled.labels(value)
+    for topic in TOPICS:
+        if process in topic.writers:
+            EVENTS_SENT.labels(topic.name)
+        if process in topic.readers and process in _STREAM_WORKERS:
+            _reads(topic)
+
+
+def _reads(topic: Topic) -> None:
+    for plain in (EVENTS_RECEIVED, EVENTS_HANDLED, HANDLER_SECONDS):
+        plain.labels(topic.name)
+    for reason in ("transient", "unavailable"):
+        EVENTS_RETRIED.labels(topic.name, reason)
+    for reason in ("invalid", "transient"):
+        DEAD_LETTERS.labels(topic.name, reason)
 
 
 def say(info: Gauge, **labels: str) -> None:

@@ -213,6 +213,11 @@ def test_no_worker_speaks_of_what_only_others_know(house: House) -> None:
     assert speakers["copydesk_ready"] == set(WORKERS)
 
 
+def test_what_may_happen_and_has_not_is_0_so_that_the_first_time_is_an_increase(house: House) -> None:
+    assert house.samples("scorer")["copydesk_dead_letters_total", (("reason", "invalid"), ("topic", "titles"))] == 0
+    assert house.samples("retrainer")["copydesk_training_runs_total", (("outcome", "failed"),)] == 0
+
+
 def test_logs_are_json_and_name_the_worker(house: House) -> None:
     lines = (house.settings.home / "logs" / "generator.log").read_text().splitlines()
     said = [json.loads(line) for line in lines]
