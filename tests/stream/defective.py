@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from faust.types import TP
 
 from schemas.envelope import Envelope, encode
+from schemas.errors import Invalid
 from tests.samples import NOW, make_article
 from tests.stream.harness import Bench, RecordingThread
+from workers.dead_letter_limit import DeadLetterLimit
 from workers.window import Outlet
 
 FIRST_KEY = make_article(10).key
@@ -27,6 +30,8 @@ async def handle(envelope: Envelope, _: Outlet) -> None:
             raise RuntimeError("a bug")
         case "cancelled":
             raise asyncio.CancelledError
+        case "poison":
+            raise Invalid("the ninth in a row")
         case "thrown":
             await asyncio.Event().wait()
 
@@ -43,6 +48,7 @@ async def work(home: Path) -> None:
     """Deliver three messages, then commit what can be committed until somebody ends the process."""
     bench = Bench(home, handle)
     bench.thread = TellingThread()
+    bench.window._limit = DeadLetterLimit(share=0.5, least=1)
     await bench.start(committed=10)
     for offset in (10, 11, 12):
         message = encode(make_article(offset), source="test", time=NOW)
@@ -54,6 +60,7 @@ async def work(home: Path) -> None:
     for _ in range(20):
         await asyncio.sleep(0.05)
         await bench.consumer.commit()
+    os._exit(0)  # nobody has ended it: no need to wait for what hangs
 
 
 if __name__ == "__main__":

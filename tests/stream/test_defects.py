@@ -9,21 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from workers.ending import EX_SOFTWARE
+from workers.ending import EX_POISONED, EX_SOFTWARE
 
 PROGRAM = Path(__file__).with_name("defective.py")
 
 
-@pytest.mark.parametrize("defect", ["bug", "cancelled", "thrown"])
-def test_a_defect_ends_the_process_with_its_message_not_committed(defect: str) -> None:
+@pytest.mark.parametrize(
+    ("defect", "status"),
+    [("bug", EX_SOFTWARE), ("cancelled", EX_SOFTWARE), ("thrown", EX_SOFTWARE), ("poison", EX_POISONED)],
+)
+def test_a_defect_ends_the_process_with_its_message_not_committed(defect: str, status: int) -> None:
     done = subprocess.run(
         [sys.executable, str(PROGRAM), defect],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=25,
         check=False,
     )
-    assert done.returncode == EX_SOFTWARE, done.stderr
+    assert done.returncode == status, done.stderr
     committed = [int(offset) for offset in done.stdout.split()]
     assert all(offset <= 10 for offset in committed), done.stderr

@@ -81,6 +81,21 @@ async def test_what_takes_too_long_is_left_to_the_next_owner_and_its_late_end_co
     assert await bench.commits() == [11], "11 has come again by now, and that one is not done"
 
 
+async def test_what_was_left_to_the_next_owner_does_not_hold_up_what_comes_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, hold: Hold
+) -> None:
+    monkeypatch.setattr(stream_module, "DRAIN_S", 0.02)
+    await arrive(bench, 10)
+    await until(lambda: len(bench.window.at_work) == 1)
+    await bench.consumer.on_partitions_revoked({FIRST})
+    bench.consumer._committed_offset[FIRST] = 15  # somebody else has done 10 to 14, and the partition is ours again
+    bench.app.flow_control.resume()
+    hold.let(15)
+    await arrive(bench, 15)
+    await until(lambda: bench.window.done == 1)
+    assert await bench.commits() == [16]
+
+
 async def test_a_message_that_waits_for_a_server_that_is_down_does_not_hold_up_the_group(
     bench: Bench, hold: Hold
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import asyncio, sys
-from workers.ending import background, die, leave, unless
+from workers.ending import background, die, leave, refuse, unless
 
 async def fail():
     raise RuntimeError("broken")
@@ -23,19 +23,21 @@ async def case(name):
     try:
         if name == "die":
             die("a defect")
+        elif name == "refuse":
+            refuse("too many dead letters")
         elif name == "leave":
             leave("no time")
         elif name == "cannot start":
             await unless(stop, fail())
         elif name == "stopped early":
             asyncio.get_running_loop().call_soon(stop.set)
-            await unless(stop, forever())
+            await unless(stop, asyncio.wait_for(forever(), 2))
         elif name == "started":
             await unless(stop, asyncio.sleep(0))
             print("on it goes", flush=True)
         elif name == "background":
             task = background(fail())
-            await forever()
+            await asyncio.wait_for(forever(), 2)
         elif name == "background cancelled":
             task = background(forever())
             await asyncio.sleep(0)
@@ -53,6 +55,7 @@ asyncio.run(case(sys.argv[1]))
     ("case", "status", "said"),
     [
         ("die", 70, ""),
+        ("refuse", 65, ""),
         ("leave", 0, ""),
         ("cannot start", 70, ""),
         ("stopped early", 0, ""),

@@ -1,0 +1,83 @@
+"""A worker stops: what is at work is finished, what waits is put back at once, and no commit passes that."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas.envelope import Envelope, encode
+from schemas.errors import Transient, Unavailable
+from tests.samples import NOW, make_article
+from tests.stream.harness import Bench, until
+from workers import outage as outage_module
+from workers.window import Outlet
+
+WAITS, WORKS = make_article(10).key, make_article(11).key
+
+
+class Desk:
+    """A handler whose message 10 meets `trouble` and whose message 11 takes until it is let go."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception = Unavailable("the model server is away")
+        self.go = asyncio.Event()
+
+    async def handle(self, envelope: Envelope, _: Outlet) -> None:
+        if envelope.event.key == WAITS:
+            raise self.trouble
+        await self.go.wait()
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, desk: Desk) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path, desk.handle)
+    await bench.start(committed=10)
+    yield bench
+    bench.window.close()
+    desk.go.set()
+    await bench.stop()
+
+
+async def arrive(bench: Bench, *offsets: int) -> None:
+    for offset in offsets:
+        message = encode(make_article(offset), source="test", time=NOW)
+        await bench.deliver(offset, message.value, message.headers)
+
+
+async def test_what_is_finished_while_stopping_is_not_committed_past_what_was_put_back(
+    bench: Bench, desk: Desk
+) -> None:
+    await arrive(bench, 11)  # at work before anything is away
+    await until(lambda: bench.window.at_work)
+    await arrive(bench, 10)
+    await until(lambda: bench.window.outage.reason)
+    bench.window.close()
+    await until(lambda: bench.window.in_hand == 1)
+    gc.collect()
+    desk.go.set()
+    await until(lambda: bench.window.done == 1)
+    gc.collect()
+    assert await bench.commits() == [], "10 would be lost: it was put back, only 11 is done"
+
+
+@pytest.mark.parametrize("trouble", [Transient("nonsense"), Unavailable("away")])
+async def test_what_waits_between_two_tries_is_put_back_without_waiting_longer(
+    bench: Bench, desk: Desk, trouble: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 60.0)
+    desk.trouble = trouble
+    await arrive(bench, 10)
+    await until(lambda: bench.window.in_hand == 1 and not bench.window.at_work)
+    bench.window.close()
+    await until(lambda: bench.window.in_hand == 0)
+    assert await bench.commits() == []
