@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, col, or_, select
 
+from schemas.errors import Mendable
 from schemas.records import (
     ArticleRow,
     CorrectionRow,
@@ -26,7 +27,7 @@ SHORTEST_PREFIX = 4
 Row = TypeVar("Row", bound=SQLModel)
 
 
-class Unclear(LookupError):
+class Unclear(Mendable):
     """No article, or more than one, goes by that name; the message says which."""
 
 
