@@ -27,8 +27,10 @@ def run(settings: Settings, article: str, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([as_dict(spans) for spans in traces.values()], indent=2))
         return 0
+    out = console()
     for spans in traces.values():
-        console().print(draw(spans))
+        out.print(Text(_heading(spans), style="bold"))
+        out.print(draw(spans))
     return 0
 
 
@@ -76,7 +78,7 @@ def in_order(spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
 def draw(spans: Sequence[Span]) -> Table:
     """One trace as a tree: when each span began, how long it took, and where on the whole way that was."""
     began, whole = _extent(spans)
-    table = Table(box=None, pad_edge=False, title=_title(spans, whole), title_justify="left", title_style="bold")
+    table = Table(box=None, pad_edge=False)
     for heading, side in (("span", "left"), ("began", "right"), ("took", "right"), ("", "left")):
         table.add_column(heading, justify=side, no_wrap=True)  # type: ignore[arg-type]  # a str of rich's own
     for depth, span in in_order(spans):
@@ -124,7 +126,8 @@ def _first(spans: Sequence[Span], attribute: str) -> object:
     return next((span.attributes[attribute] for span in spans if attribute in span.attributes), None)
 
 
-def _title(spans: Sequence[Span], whole: float) -> str:
+def _heading(spans: Sequence[Span]) -> str:
+    _, whole = _extent(spans)
     revision = _first(spans, "revision")
     what = f"article {_first(spans, 'key')}" + (f", revision {revision}" if revision else "")
     return (

@@ -15,11 +15,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import matplotlib as mpl
+from PIL import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
@@ -138,7 +140,7 @@ def _stat(frame: Axes, panel: dict[str, Any], source: Source) -> None:
     lines = source.ask(panel["targets"][0])
     defaults = panel["fieldConfig"]["defaults"]
     if panel["options"]["textMode"] == "name":
-        words, colour = ", ".join(line.name for line in lines if line.times[-1] >= source.ended - 60) or "–", INK
+        words, colour = ", ".join(line.name for line in lines if line.times[-1] >= source.ended - 10) or "–", INK
     else:
         values = [value for line in lines for value in line.values if math.isfinite(value)]
         last = values[-1] if values else math.nan
@@ -243,7 +245,9 @@ def main() -> None:
     ended = chosen.until or time.time()
     source = Source(chosen.prometheus, ended - 60 * chosen.minutes, ended, chosen.rate_interval)
     mpl.rcParams["font.family"] = "DejaVu Sans"
-    draw(json.loads(DASHBOARD.read_text()), source).savefig(chosen.out, dpi=100)
+    painted = BytesIO()
+    draw(json.loads(DASHBOARD.read_text()), source).savefig(painted, dpi=100)
+    Image.open(painted).convert("RGB").quantize(96).save(chosen.out, optimize=True)
 
 
 if __name__ == "__main__":
