@@ -21,10 +21,10 @@ from typing import Any
 
 import httpx
 import matplotlib as mpl
-from PIL import Image
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+from PIL import Image
 
 DASHBOARD = Path(__file__).parents[2] / "infra/observability/grafana/copydesk.json"
 POINTS = 240
