@@ -14,11 +14,20 @@ from sqlmodel import Session, select
 from infra.database import make_engine, migrate
 from infra.settings import Settings
 from schemas.errors import Invalid, Unavailable
+from schemas.events import Event
 from schemas.records import ArticleRow, PublicationRow, ScoreRow, TitleRow
 from schemas.topics import ADAPTERS, ARTICLES, CORRECTIONS, PUBLISHED, REVIEW, TITLES, Topic
 from tests.facts import HISTORY, NOON, STORY, adapter, article, content, envelope, forget, scored, tell, title
 from workers.archivist.archive import store
 from workers.archivist.projection import PARTS, project
+from workers.archivist.worker import lane
+
+
+class NoOutlet:
+    """The archivist sends nothing."""
+
+    async def send(self, topic: Topic, event: Event) -> None:
+        raise AssertionError
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +111,7 @@ def test_several_writers_at_once_lose_nothing(empty: Engine) -> None:
         assert connection.execute(text("SELECT count(*) FROM adapters")).scalar() == 200
 
 
-def test_a_database_that_is_locked_is_worth_another_try(empty: Engine) -> None:
+def test_a_database_that_is_locked_is_waited_for(empty: Engine) -> None:
     impatient = create_engine(empty.url, connect_args={"timeout": 0.01})
     with empty.connect() as holder:
         holder.exec_driver_sql("BEGIN IMMEDIATE")
@@ -111,7 +120,15 @@ def test_a_database_that_is_locked_is_worth_another_try(empty: Engine) -> None:
     impatient.dispose()
 
 
-def test_a_database_that_is_gone_is_worth_another_try(tmp_path: Path) -> None:
+async def test_a_database_that_does_not_answer_is_waited_for_and_no_message_is_to_blame(empty: Engine) -> None:
+    with empty.connect() as holder, ThreadPoolExecutor(1) as executor:
+        holder.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match=r"has not answered for 0\.1 s"):
+            await lane(ARTICLES, empty, executor, patience_s=0.1).handle(envelope(article()), NoOutlet())
+        holder.rollback()
+
+
+def test_a_database_that_is_gone_is_waited_for(tmp_path: Path) -> None:
     away = create_engine(f"sqlite:///{tmp_path}/no/such/folder/copydesk.db")
     with pytest.raises(Unavailable, match="the file cannot be opened"):
         store(away, project(ARTICLES, envelope(article())))
