@@ -1,6 +1,8 @@
 """A small stream worker whose handler fails in every way there is; run as a process by the chaos tests.
 
-`SAFE` in the environment says which of the two loops reads: ours, or Faust as its tutorial has it.
+    SAFE=yes python failing_worker.py SEED
+
+With `SAFE=no` the messages are read by the loop that Faust's tutorial has.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import logging
 import os
 import random
+import sys
 
 import faust
 
@@ -20,7 +23,7 @@ from schemas.topics import ARTICLES, TITLES
 from workers.stream import Lane, Outlet, run
 
 NAME = "chaos"
-chance = random.Random(f"{os.environ['SEED']} {os.getpid()}")
+chance = random.Random(sys.argv[1])
 
 
 async def trouble() -> None:

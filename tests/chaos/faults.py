@@ -1,0 +1,116 @@
+"""What is done to the newspaper: a seeded draw of faults, each undone by itself after a while.
+
+The seed draws which fault comes when, whom it hits and how long it lasts. How far each process has come by then is up
+to the machine, so two runs of a seed are alike but not the same.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.chaos.newspaper import LEAST, MOST, USUAL, WORKERS, Newspaper
+from tests.chaos.processes import Program
+
+KILL, TERM, STOP = "worker kill -9", "worker SIGTERM", "worker SIGSTOP"
+BROKER, DATABASE, MODEL = "broker kill -9", "database crash", "model server kill -9"
+DISK, ADDED, REMOVED = "disk full", "worker added", "worker removed"
+SHARES = {KILL: 3, TERM: 2, STOP: 2, BROKER: 1, DATABASE: 1, MODEL: 1, DISK: 1, ADDED: 1, REMOVED: 1}
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A fault that happened: what, to whom, from when to when (monotonic seconds)."""
+
+    fault: str
+    victim: str
+    began: float
+    over: float
+
+
+@dataclass
+class Faults:
+    """Strikes the newspaper; `struck` is what happened so far."""
+
+    paper: Newspaper
+    seed: int
+    struck: list[Struck] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._draw = random.Random(f"faults {self.seed}")
+        self._first = list(SHARES)
+        self._draw.shuffle(self._first)
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def strike(self) -> Struck:
+        """Do harm: each kind once, then at random."""
+        fault = self._first.pop() if self._first else self._draw.choices(list(SHARES), list(SHARES.values()))[0]
+        victim = self._draw.choice(self.paper.workers(self._draw.choice(WORKERS)))
+        seconds = self._draw.uniform(2, 12)
+        now = time.monotonic()
+        if fault == KILL:
+            victim.strike(signal.SIGKILL)
+        elif fault == TERM:
+            victim.strike(signal.SIGTERM)
+        elif fault == STOP:
+            victim.freeze()
+            self._later(seconds, victim.go_on)
+        elif fault == BROKER:
+            victim = self.paper.broker
+            victim.strike(signal.SIGKILL)
+        elif fault == MODEL:
+            victim = self.paper.model_server
+            victim.strike(signal.SIGKILL)
+        elif fault == ADDED:
+            victim = self._resize(+1)
+        elif fault == REMOVED:
+            victim = self._resize(-1)
+        elif fault == DATABASE:
+            if self.paper.database.running:
+                self.paper.database.crash()
+                self._later(seconds, self.paper.database.start)
+            return self._note(fault, "postgres", now, seconds)
+        elif fault == DISK:
+            self.paper.disk.fill()
+            self._later(seconds, self.paper.disk.free)
+            return self._note(fault, "broker", now, seconds)
+        return self._note(fault, victim.name, now, seconds)
+
+    @property
+    def lasting(self) -> bool:
+        """Is there harm that has not been undone yet?"""
+        return bool(self._due)
+
+    def undo(self) -> None:
+        """End what has lasted long enough; call it often."""
+        now = time.monotonic()
+        due = [action for when, action in self._due if when <= now]
+        self._due = [(when, action) for when, action in self._due if when > now]
+        for action in due:
+            action()
+
+    def _note(self, fault: str, victim: str, began: float, seconds: float) -> Struck:
+        self.struck.append(Struck(fault, victim, began, began + seconds))
+        return self.struck[-1]
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._due.append((time.monotonic() + seconds, action))
+
+    def _resize(self, step: int) -> Program:
+        """One process more or less of some worker, within bounds."""
+        name = self._draw.choice(WORKERS)
+        count = len(self.paper.workers(name))
+        if not LEAST <= count + step <= MOST:  # the other way round first, so that what was asked for happens
+            while len(self.paper.workers(name)) != USUAL:
+                self._one(name, -step)
+        return self._one(name, step)
+
+    def _one(self, name: str, step: int) -> Program:
+        if step > 0:
+            return self.paper.add_worker(name)
+        victim = self._draw.choice(self.paper.workers(name))
+        self.paper.supervisor.remove(victim)
+        return victim
