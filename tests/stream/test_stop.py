@@ -16,18 +16,18 @@ from tests.stream.harness import Bench, until
 from workers import outage as outage_module
 from workers.window import Outlet
 
-WAITS, WORKS = make_article(10).key, make_article(11).key
+WAITING = {make_article(10).key, make_article(20).key}
 
 
 class Desk:
-    """A handler whose message 10 meets `trouble` and whose message 11 takes until it is let go."""
+    """A handler whose messages 10 and 20 meet `trouble`; any other takes until it is let go."""
 
     def __init__(self) -> None:
         self.trouble: Exception = Unavailable("the model server is away")
         self.go = asyncio.Event()
 
     async def handle(self, envelope: Envelope, _: Outlet) -> None:
-        if envelope.event.key == WAITS:
+        if envelope.event.key in WAITING:
             raise self.trouble
         await self.go.wait()
 
@@ -83,3 +83,30 @@ async def test_what_waits_between_two_tries_is_put_back_without_waiting_longer(
     bench.window.close()
     await until(lambda: bench.window.in_hand == 0)
     assert await bench.commits() == []
+
+
+async def test_a_crowd_that_waits_for_a_server_is_put_back_without_waiting_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 60.0)
+    await arrive(bench, 10)
+    await until(lambda: bench.window.outage.lasting)
+    await arrive(bench, 20, 21, 22)  # one of them will ask next, the others wait behind it
+    await until(lambda: bench.window.outage.waiting == 3)
+    bench.window.close()
+    await until(lambda: bench.window.in_hand == 0)
+    assert await bench.commits() == []
+
+
+async def test_what_nobody_can_read_is_buried_while_all_wait_for_a_server_and_does_not_call_them_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage_module, "FIRST_PAUSE_S", 60.0)
+    monkeypatch.setattr(outage_module, "LONGEST_PAUSE_S", 60.0)
+    await arrive(bench, 10)
+    await until(lambda: bench.window.outage.lasting)
+    await bench.deliver(11, b"{broken", ())
+    await until(lambda: bench.window.done == 1)
+    assert bench.streams.letters == [b"{broken"]
+    assert bench.window.outage.lasting, "that says nothing about the server"
