@@ -66,7 +66,8 @@ def span(name: str, parent: str = "", **attributes: Value) -> Iterator[str]:
         yield parent or current() or _made_up()
         return
     context = _W3C.extract({"traceparent": parent}) if parent else None
-    with _tracer.start_as_current_span(name, context=context, attributes=attributes):
+    # a failed span says why; the stack trace is in the log or in the dead letter's headers, once and not with every try
+    with _tracer.start_as_current_span(name, context=context, attributes=attributes, record_exception=False):
         yield current()
 
 

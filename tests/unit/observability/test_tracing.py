@@ -97,6 +97,7 @@ def test_a_failed_try_is_marked_and_its_exception_goes_on(start: Callable[..., S
     with pytest.raises(Invalid), tracing.span("scorer titles", tracing.begun(ARTICLE.event_id), key=KEY):
         raise Invalid("no such language")
     tracing.stop()
+    assert "Traceback" not in (settings.home / "traces" / "scorer.jsonl").read_text()
 
     (spans,) = traces_of(settings.home, KEY).values()
     assert spans[0].failed == "Invalid: no such language"
