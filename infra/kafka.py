@@ -22,6 +22,7 @@ from kafka.errors import (
     TopicAlreadyExistsError,
 )
 
+from infra.header_names import read_any_header_name
 from infra.kafka_access import access as access
 from infra.kafka_access import client_config as client_config
 from infra.kafka_access import reaching
@@ -229,6 +230,7 @@ def _first_at(consumer: KafkaConsumer, partitions: list[TopicPartition], moment_
 @contextmanager
 def _consumer(settings: Settings, topic_name: str) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
     """A consumer outside of all groups, and the topic's partitions; trouble inside the block is `Transient`."""
+    read_any_header_name()
     with reaching(settings, 30):
         consumer = KafkaConsumer(
             **client_config(settings),

@@ -14,12 +14,13 @@ from typer.testing import CliRunner, Result
 
 from copydesk.letters import REPLAY_OF, REPLAYS
 from copydesk.main import app
-from infra.kafka import RawHeaders, Record, read_whole
+from infra.kafka import RawHeaders, Record, make_producer, read_whole
 from infra.resend import Parcel, resend
 from infra.settings import Settings, get_settings
 from schemas.golden import messages
 from schemas.topics import ADAPTERS, ARTICLES, TITLES
 from tests.ground import environment_for, wait_until
+from tests.strange_names import Name
 
 Command = Callable[..., Result]
 GOLDEN = next(messages(ARTICLES))
@@ -131,3 +132,13 @@ def test_any_message_can_be_put_back_even_one_without_key_and_value(settings: Se
     lying = {(record.partition, record.offset): record for record in on(settings, ARTICLES.name)}
     found = [lying[place.partition, place.offset] for place in places]
     assert [(one.key, one.value, one.headers) for one in found] == [(p.key, p.value, HEADERS) for p in parcels]
+
+
+def test_a_letter_with_a_header_name_that_is_no_text_is_listed_like_any_other(
+    settings: Settings, listed: Callable[..., list[dict[str, Any]]]
+) -> None:
+    producer = make_producer(settings, "test")
+    for name in (Name(b"\xff\xfe"), "fine"):
+        producer.send(ARTICLES.dead_letters, key=b"k", value=b"v", headers=[(name, b"x")]).get(timeout=30)
+    producer.close()
+    assert [one["headers"] for one in listed()] == [[["fine", "x"]], [["\\xff\\xfe", "x"]]]
