@@ -9,6 +9,7 @@ The SDK is imported by `start`; without it, spans are nobody's and the tracepare
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 Value = str | int | float | bool
 _W3C = TraceContextTextMapPropagator()
+_VALID = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""What we pass on unread: a header from outside may hold anything."""
 _provider: TracerProvider | None = None
 _tracer: Tracer | None = None
 _share = 0.0
@@ -65,7 +68,7 @@ def span(name: str, parent: str = "", **attributes: Value) -> Iterator[str]:
     marks the span as failed and goes on its way.
     """
     if _tracer is None:
-        yield parent or current() or _made_up()
+        yield parent if _VALID.fullmatch(parent) else _made_up()
         return
     context = _W3C.extract({"traceparent": parent}) if parent else None
     # a failed span says why; the stack trace is in the log or in the dead letter's headers, once and not with every try

@@ -60,6 +60,21 @@ def test_without_a_start_and_without_a_parent_there_is_a_valid_traceparent_all_t
     assert int(span_id, 16)
 
 
+@pytest.mark.parametrize(
+    "hostile", ["x" * 70_000, "00-" + "0" * 32 + "-b7ad6b7169203331-01", "00-zz-zz-01", "ÿ\r\nx: y"]
+)
+@pytest.mark.parametrize("started", [False, True])
+def test_a_traceparent_that_is_none_begins_a_new_trace(
+    start: Callable[..., Settings], hostile: str, *, started: bool
+) -> None:
+    if started:
+        start("scorer")
+    with tracing.span("scorer titles", hostile) as goes:
+        assert [len(part) for part in goes.split("-")] == [2, 32, 16, 2]
+        assert hostile not in goes
+        assert int(goes.split("-")[1], 16)
+
+
 def test_a_revision_s_trace_is_known_to_whoever_knows_the_revision(start: Callable[..., Settings]) -> None:
     start("scraper")
     at_the_scraper = tracing.begun(ARTICLE.event_id)
