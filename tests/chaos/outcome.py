@@ -258,7 +258,7 @@ def _stored(settings: Settings) -> tuple[Rows, dict[str, int]]:
                 found = [_row(row) for row in session.exec(select(table))]
                 rows[_name(table)] = {key: values for _, key, values in found}
                 counts[_name(table)] = len(found)
-                if table in (ScoreRow, TitleRow):  # one row per title, whatever the primary key says
+                if table in (TitleRow, ScoreRow, PublicationRow):  # one row per title, whatever the primary key says
                     titles = Counter(values["title_id"] for _, _, values in found)
                     counts[_name(table)] += sum(titles.values()) - len(titles)
     finally:

@@ -23,6 +23,11 @@ class Exit:
     log: Path
 
     @property
+    def kind(self) -> str:
+        """The name without the number."""
+        return self.name.rstrip("-0123456789")
+
+    @property
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-LAST_WORDS:]
 

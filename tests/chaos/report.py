@@ -11,14 +11,14 @@ from rich.table import Table
 from schemas.topics import ARTICLES, PUBLISHED, REVIEW, TITLES
 from tests.chaos.faults import SHARES, Struck
 from tests.chaos.feeder import GROUPS
-from tests.chaos.outcome import Evidence
+from tests.chaos.outcome import Evidence, problems
 from tests.chaos.processes import Exit
 
 
 def show(
     seed: int, seconds: float, struck: Sequence[Struck], exits: Sequence[tuple[Exit, str]], found: Evidence
 ) -> None:
-    """Print faults, exits, and the count of everything."""
+    """Print faults, exits, the count of everything, and which promises were broken."""
     console = Console(width=110, highlight=False)
     faults = Counter(each.fault for each in struck)
     table = Table(title=f"chaos, seed {seed}: {sum(faults.values())} faults", title_justify="left")
@@ -32,7 +32,7 @@ def show(
     for column in ("process", "status", "because of"):
         table.add_column(column)
     table.add_column("how often", justify="right")
-    ends = Counter((end.name.rsplit("-", 1)[0], end.status, why) for end, why in exits)
+    ends = Counter((end.kind, end.status, why) for end, why in exits)
     for (name, status, why), often in sorted(ends.items()):
         table.add_row(name, str(status), why or "UNEXPLAINED", str(often))
     console.print(table)
@@ -44,6 +44,8 @@ def show(
     for row in count(seconds, found):
         table.add_row(*row)
     console.print(table)
+    for problem in problems(found) or ["Every promise was kept."]:
+        console.print(problem, soft_wrap=True)
 
 
 def count(seconds: float, found: Evidence) -> list[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ Inside `make test` it is short: each kind of fault once.
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import time
@@ -28,7 +29,7 @@ EVENTS = int(os.environ.get("CHAOS_EVENTS", "200"))
 SOAK_S = 60 * float(os.environ.get("CHAOS_SOAK") or 0)
 EVENTS_PER_FAULT = 200
 SOAK_PAUSE_S = (4.0, 20.0)
-PATIENCE_S = 240.0
+PATIENCE_S = 300.0
 """Longest time without any progress."""
 BYTES_PER_EVENT = 24_000
 MOST_EVENTS = int(50 * SOAK_S) or EVENTS
@@ -36,7 +37,8 @@ LONGEST_S = SOAK_S + 600 + EVENTS
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(LONGEST_S)]
 
 
-def test_everything_that_comes_in_comes_out_whatever_happens(tmp_path: Path) -> None:
+def test_everything_that_comes_in_comes_out_whatever_happens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL)  # Kafka's clients complain at length about what is done to them here
     print(f"\nchaos: seed {SEED}, {f'{SOAK_S / 60:g} minutes' if SOAK_S else f'{EVENTS} articles'}", flush=True)
     with Newspaper(tmp_path, SEED, disk_mb=100 + MOST_EVENTS * BYTES_PER_EVENT // 1_000_000) as paper:
         feeder = Feeder(paper.settings, articles(SEED), None if SOAK_S else EVENTS)
@@ -59,7 +61,8 @@ def test_everything_that_comes_in_comes_out_whatever_happens(tmp_path: Path) -> 
         f"{end.name}, status {end.status}, {end.log}:\n{end.last_words}" for end, why in exits if not why
     ]
     show(SEED, seconds, faults.struck, exits, found)
-    assert not problems(found), "\n".join(problems(found))
+    if broken := problems(found):
+        pytest.fail("\n".join(broken), pytrace=False)
     assert {each.fault for each in faults.struck} == set(SHARES)
 
 
