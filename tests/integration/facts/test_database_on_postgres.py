@@ -10,7 +10,7 @@ from datetime import UTC
 import pytest
 from hypothesis import HealthCheck, given, settings
 from pydantic import SecretStr
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import ProgrammingError
 from sqlmodel import Session, select
 
@@ -24,6 +24,7 @@ from schemas.records import ArticleRow
 from schemas.topics import ARTICLES
 from tests.database_contract import DatabaseContract, adapter_row, put, stored
 from tests.facts import NOON, Fact, article, content, envelope, forget, golden_facts, tell, told_twice
+from tests.rebuild_contract import RebuildContract
 from workers.archivist.archive import store
 from workers.archivist.projection import project
 
@@ -49,7 +50,19 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def impatient(engine: Engine) -> Iterator[Engine]:
+    impatient = make_engine(Settings(database_url=SecretStr(engine.url.render_as_string(hide_password=False))))
+    event.listen(impatient, "connect", lambda connection, _: connection.execute("SET lock_timeout = '100ms'"))
+    yield impatient
+    impatient.dispose()
+
+
 class TestPostgres(DatabaseContract):
+    """All of the contract."""
+
+
+class TestRebuild(RebuildContract):
     """All of the contract."""
 
 

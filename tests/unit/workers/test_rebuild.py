@@ -1,29 +1,19 @@
-"""Making the read model again: all of a part or nothing, whatever comes in between."""
+"""Making the read model again on SQLite."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine
 
 from infra.database import make_engine, migrate
-from infra.kafka import Record
 from infra.settings import Settings
-from schemas.envelope import encode
-from schemas.errors import Transient, Unavailable
-from schemas.events import Event
-from schemas.topics import ARTICLES, TOPICS, Topic
-from tests.facts import HISTORY, NOON, article, content, envelope, forget, tell
-from workers.archivist.archive import store
-from workers.archivist.projection import PARTS, project
-from workers.archivist.rebuild import WouldLoseRows, rebuild
-
-Read = Callable[[Topic], Iterator[Record]]
-ARTICLES_PART = next(part for part in PARTS if ARTICLES in part.topics)
+from schemas.topics import TOPICS
+from tests.rebuild_contract import RebuildContract
+from workers.archivist.projection import PARTS
 
 
 @pytest.fixture
@@ -34,101 +24,15 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def record(topic: Topic, event: Event, time: datetime = NOON) -> Record:
-    message = encode(event, source="test", time=time)
-    return Record(topic.name, 0, 0, 0, message.key, message.value, message.headers)
-
-
-def on_topics(topic: Topic) -> Iterator[Record]:
-    """The history as it lies on its topics, each event twice."""
-    return (record(topic, event, time) for _ in range(2) for there, event, time in HISTORY if there is topic)
-
-
-def rebuild_all(engine: Engine, read: Read) -> None:
-    for part in PARTS:
-        rebuild(engine, part, read, empty=True)
-
-
-def test_what_is_made_again_is_what_was_there(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    before = content(engine)
-    rebuild_all(engine, on_topics)
-    assert content(engine) == before
-    forget(engine)
-    rebuild_all(engine, on_topics)
-    assert content(engine) == before
-
-
-def test_rows_that_were_tampered_with_are_as_the_events_say_again(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    before = content(engine)
-    with engine.begin() as connection:  # newer than any event: no upsert would touch them
-        connection.execute(text("UPDATE titles SET text = 'hacked', written_at = '2099-01-01 00:00:00.000000'"))
-    rebuild_all(engine, on_topics)
-    assert content(engine) == before
-
-
-def test_a_rebuild_that_breaks_off_leaves_the_rows_as_they_were(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    before = content(engine)
-
-    def breaks_off(topic: Topic) -> Iterator[Record]:
-        yield from list(on_topics(topic))[:1]
-        raise Transient("the broker is away")
-
-    for part in PARTS:
-        with pytest.raises(Transient, match="away"):
-            rebuild(engine, part, breaks_off, empty=True)
-    assert content(engine) == before
-    rebuild_all(engine, on_topics)
-    assert content(engine) == before
-
-
-def test_topics_with_less_than_the_tables_change_nothing_unless_told_to(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    before = content(engine)
-
-    def wrong_broker(_: Topic) -> Iterator[Record]:
-        return iter(())
-
-    with pytest.raises(WouldLoseRows, match="articles from 2 to 0 rows"):
-        rebuild(engine, ARTICLES_PART, wrong_broker, empty=True)
-    assert content(engine) == before
-    made = rebuild(engine, ARTICLES_PART, wrong_broker, empty=True, fewer_rows=True)
-    assert (made.before, made.after) == ({"articles": 2}, {"articles": 0})
-
-
-def test_a_table_whose_topic_has_forgotten_keeps_its_rows_and_takes_the_newer_ones(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    third = record(ARTICLES, article(3))
-    made = rebuild(engine, ARTICLES_PART, lambda _: iter([third]), empty=False)
-    assert (made.before, made.after) == ({"articles": 2}, {"articles": 3})
-
-
-def test_messages_that_cannot_be_rows_are_left_out_and_counted(engine: Engine) -> None:
-    undecodable = Record(ARTICLES.name, 0, 0, 0, b"k", b"<rss/>", ())
-    unfit = record(ARTICLES, article().model_copy(update={"revision": 2**70}))
-    misplaced = record(ARTICLES, next(event for topic, event, _ in HISTORY if topic is not ARTICLES))
-    good = [record(ARTICLES, article(number)) for number in range(1, 4)]
-    mixed = [good[0], undecodable, unfit, good[1], misplaced, good[2]]
-    made = rebuild(engine, ARTICLES_PART, lambda _: iter(mixed), empty=True)
-    assert (made.after, made.messages, made.without_rows) == ({"articles": 3}, 6, 3)
-
-
-def test_meanwhile_readers_see_the_old_rows_and_writers_wait(engine: Engine) -> None:
-    tell(engine, HISTORY)
-    before = content(engine)
+@pytest.fixture
+def impatient(engine: Engine) -> Iterator[Engine]:
     impatient = create_engine(engine.url, connect_args={"timeout": 0.01})
-
-    def look_on(topic: Topic) -> Iterator[Record]:
-        assert content(engine) == before
-        with pytest.raises(Unavailable):
-            store(impatient, project(ARTICLES, envelope(article(9))))
-        return on_topics(topic)
-
-    rebuild(engine, ARTICLES_PART, look_on, empty=True)
+    yield impatient
     impatient.dispose()
-    assert content(engine) == before
+
+
+class TestSqlite(RebuildContract):
+    """All of the contract."""
 
 
 def test_every_topic_is_part_of_it() -> None:
