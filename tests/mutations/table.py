@@ -650,6 +650,13 @@ FACTS = (
         f"{SCRAPER_TESTS}::test_nothing_is_marked_before_the_broker_acknowledged_it",
     ),
     without(
+        "a champion counts as announced only once the broker has it",
+        *("announced-before-the-broker", "workers/retrainer/announce.py"),
+        "                send_acked(producer",
+        "                registry.mark_announced(move.alias, move.sequence)\n                send_acked(producer",
+        "tests/integration/learning/test_announcement.py",
+    ),
+    without(
         "the curator's answer only after the broker has the verdict",
         *("desk-answers-before-the-broker", "workers/desk/desk.py"),
         "            self._send(messages)",
