@@ -636,7 +636,7 @@ FACTS = (
     without(
         *("the lock that keeps writers out of a rebuild", "rebuild-lets-writers-in", REBUILD),
         *("        _keep_writers_out(session, part)\n", ""),
-        "tests/integration/facts/test_rebuild_on_postgres.py",
+        REBUILD_TESTS,
     ),
     without(
         *("a rebuild that would lose rows changes nothing", "rebuild-may-shrink", REBUILD),
