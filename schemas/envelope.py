@@ -19,10 +19,13 @@ from pydantic import ValidationError
 
 from schemas.errors import Invalid
 from schemas.events import Event
-from schemas.topics import EVENT_TYPES
+from schemas.topics import EVENT_TYPES, MAX_MESSAGE_BYTES
 
 _ATTRIBUTES = ("ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time")
 _JSON = re.compile(rb"application/json\s*(;|$)", re.IGNORECASE)
+
+MAX_HEADER_BYTES = 64 * 1024
+"""Names and values together. Ours need a few hundred; the rest is for what others add on the way."""
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -73,7 +76,13 @@ def decode(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> 
     """
     if value is None:
         raise Invalid("the message has no value (a tombstone)")
-    by_name = {name: raw for name, raw in headers if raw is not None}
+    if len(value) > MAX_MESSAGE_BYTES:  # a compressed batch may hold more than a broker lets through
+        raise Invalid(f"a value of {len(value)} bytes is larger than the {MAX_MESSAGE_BYTES} that a topic takes")
+    pairs = tuple(headers)
+    weight = sum(len(name) + len(raw or b"") for name, raw in pairs)
+    if weight > MAX_HEADER_BYTES:
+        raise Invalid(f"headers of {weight} bytes are more than the {MAX_HEADER_BYTES} that are read")
+    by_name = {name: raw for name, raw in pairs if raw is not None}
     attributes, time = _attributes(by_name)
     expected = EVENT_TYPES.get(attributes.get_type())
     if expected is None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import struct
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from schemas.envelope import MAX_HEADER_BYTES
 from schemas.errors import Invalid
+from schemas.topics import MAX_MESSAGE_BYTES
 
 RawHeaders = tuple[tuple[str, bytes | None], ...]
 SPRING, CONNECT = "kafka_dlt-", "__connect.errors."
-VERDICT, ATTEMPTS = "copydesk-verdict", "copydesk-attempts"
+VERDICT, ATTEMPTS, LEFT_OUT = "copydesk-verdict", "copydesk-attempts", "copydesk-left-out"
 LONGEST_TEXT = 4_000
 """Bytes of a message or a stack trace; the letter itself may already be as large as a topic takes."""
 
@@ -61,6 +63,20 @@ def bury(delivery: Delivery, error: BaseException, *, group: str, attempts: int)
     verdict = b"invalid" if isinstance(error, Invalid) else b"transient"
     ours: RawHeaders = ((VERDICT, verdict), (ATTEMPTS, str(attempts).encode()))
     return without_reasons(delivery.headers) + spring + connect + ours
+
+
+def cut_to_fit(delivery: Delivery) -> Delivery:
+    """The message itself, or what of it fits into a letter: without value, headers and key if they are too large.
+
+    A broker weighs compressed batches: what it let through may be too large to be sent on. It stays where it lies, and
+    the letter says where that is.
+    """
+    headers = sum(len(name) + len(raw or b"") for name, raw in delivery.headers)
+    sizes = len(delivery.key or b""), len(delivery.value or b""), headers
+    if sum(sizes) <= MAX_MESSAGE_BYTES + MAX_HEADER_BYTES:
+        return delivery
+    left_out = "too large: key, value and headers of {}, {} and {} bytes".format(*sizes)
+    return replace(delivery, key=None, value=None, headers=((LEFT_OUT, left_out.encode()),))
 
 
 def without_reasons(headers: RawHeaders) -> RawHeaders:

@@ -8,44 +8,54 @@ upserts make that harmless.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 
 class PutBack(Exception):
     """The worker is stopping and this message was still waiting: it stays unacknowledged and comes again."""
 
 
-@dataclass
-class _Turn:
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    settled: bool = False
-
-
 class Order:
     """Keeps the last message in hand of each key. Messages take their turns in the order in which they ask."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, bytes], _Turn] = {}
+        self._last: dict[tuple[str, bytes], Turn] = {}
 
-    @asynccontextmanager
-    async def turn(self, topic_name: str, key: bytes) -> AsyncIterator[None]:
-        """Wait for the message before, then be the one that the next waits for.
+    def turn(self, topic_name: str, key: bytes) -> Turn:
+        """Enter it to wait for the message before, and be the one that the next waits for.
 
-        Raises `PutBack` if the one before was put back: handled now, this one would overtake it.
+        Entering raises `PutBack` if the one before was put back: handled now, this one would overtake it.
         """
-        place, mine = (topic_name, key), _Turn()
-        before = self._last.get(place)
-        self._last[place] = mine
+        return Turn(self._last, (topic_name, key))
+
+
+class Turn:
+    """From the end of the message before to the end of this one. A class: a generator would cost more than the wait."""
+
+    def __init__(self, last: dict[tuple[str, bytes], Turn], place: tuple[str, bytes]) -> None:
+        self._last = last
+        self._place = place
+        self._before = last.get(place)
+        self._over = asyncio.Event()
+        self._settled = False
+        last[place] = self
+
+    async def __aenter__(self) -> None:
+        before, self._before = self._before, None  # or each would keep all before it in memory
+        if before is None:
+            return
         try:
-            if before is not None:
-                await before.over.wait()
-                if not before.settled:
-                    raise PutBack
-            yield
-            mine.settled = True
-        finally:
-            mine.over.set()
-            if self._last[place] is mine:
-                del self._last[place]
+            await before._over.wait()
+            if not before._settled:
+                raise PutBack
+        except BaseException:
+            self._end()
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._settled = kind is None
+        self._end()
+
+    def _end(self) -> None:
+        self._over.set()
+        if self._last.get(self._place) is self:
+            del self._last[self._place]

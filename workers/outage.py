@@ -10,8 +10,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from schemas.errors import Invalid, Transient, Unavailable
 from workers.order import PutBack
@@ -48,15 +48,15 @@ class Outage:
         """The reason of an outage that is more than one refused request."""
         return self.reason if self._asked else None
 
-    @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
-        """Make a try inside: it begins when the way is clear or when it is this message's turn to ask.
+    async def passage(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Make an attempt when the way is clear or when it is this message's turn to ask.
 
         Raises `PutBack` if the worker stops meanwhile, and `Unavailable` for one who asks and gets no answer.
         """
         asking = self.reason is not None and await self._is_my_turn()
         try:
-            yield
+            await attempt()
+            self._back(asking)
         except Unavailable as error:
             self._away(error, asking)
             raise
@@ -68,8 +68,6 @@ class Outage:
         except (Invalid, Transient):
             self._back(asking)
             raise
-        else:
-            self._back(asking)
         finally:
             if asking:
                 self._turn.release()

@@ -23,7 +23,7 @@ import asyncio
 import logging
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from weakref import WeakSet
@@ -125,12 +125,47 @@ class SafeConsumer(driver.Consumer):
         self._unacked_messages.clear()
         await super().on_partitions_revoked(revoked)
 
+    async def wait_first(self, *waits: Any, timeout: Any = None) -> Any:
+        # For each message Faust makes four tasks: one hands it over, three notice that nobody wants it any more. As a
+        # rule there is room and handing over does not wait: then no task is needed.
+        if timeout is None and len(waits) == 2 and all(asyncio.iscoroutine(wait) for wait in waits):
+            handing_over, no_longer_wanted = waits
+            try:
+                waits = (_Begun(handing_over, handing_over.send(None)), no_longer_wanted)
+            except BaseException as end:
+                no_longer_wanted.close()
+                if isinstance(end, StopIteration):
+                    return None
+                raise
+        return await super().wait_first(*waits, timeout=timeout)
+
     async def wait_empty(self) -> None:
         # Faust waits for every message without end; one that waits for a model server that is down would hold up the
         # whole group. What is not finished in time keeps the commit floor down and comes again.
         if not await cast(SafeTransport, self.transport).window.calm(DRAIN_S):
             log.warning("handlers are still at work after %g s; their messages will come again", DRAIN_S)
         await self.commit_and_end_transactions()
+
+
+class _Begun:
+    """Awaits a coroutine that has already been driven up to its first wait."""
+
+    def __init__(self, coroutine: Any, pending: Any) -> None:
+        self._coroutine = coroutine
+        self._pending = pending
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        pending = self._pending
+        try:
+            while True:
+                try:
+                    result = yield pending
+                except BaseException as error:
+                    pending = self._coroutine.throw(error)
+                else:
+                    pending = self._coroutine.send(result)
+        except StopIteration as done:
+            return done.value
 
 
 class SafeProducer(driver.Producer):

@@ -17,9 +17,9 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from infra.observability import logs, metrics, tracing
@@ -28,7 +28,7 @@ from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Event
 from schemas.topics import Topic
 from workers.dead_letter_limit import DeadLetterLimit
-from workers.dead_letters import Delivery, RawHeaders, bury
+from workers.dead_letters import Delivery, RawHeaders, bury, cut_to_fit
 from workers.order import Order, PutBack
 from workers.outage import Outage, TookTooLong, pause
 
@@ -64,6 +64,19 @@ class Lane:
 
     topic: Topic
     handle: Handler
+    counts: _Counts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _Counts(self.topic.name))
+
+
+class _Counts:
+    """The metrics of a topic that every message touches: looking them up by label each time is no longer free."""
+
+    def __init__(self, topic_name: str) -> None:
+        self.received = metrics.EVENTS_RECEIVED.labels(topic_name)
+        self.handled = metrics.EVENTS_HANDLED.labels(topic_name)
+        self.seconds = metrics.HANDLER_SECONDS.labels(topic_name)
 
 
 class Window:
@@ -110,13 +123,13 @@ class Window:
         """See a message through. When it returns, acknowledge; when it raises `PutBack` or a defect, do not."""
         number = next(self._numbers)
         self.held[number] = time.monotonic()
-        metrics.EVENTS_RECEIVED.labels(delivery.topic).inc()
-        ordered = lane.topic.ordered and delivery.key is not None
-        turn = self._order.turn(delivery.topic, delivery.key or b"") if ordered else nullcontext()
+        lane.counts.received.inc()
         try:
-            with logs.handling(topic=delivery.topic, partition=delivery.partition, offset=delivery.offset):
-                async with turn:
+            if lane.topic.ordered and delivery.key is not None:
+                async with self._order.turn(delivery.topic, delivery.key):
                     await self._until_settled(lane, delivery, sender)
+            else:
+                await self._until_settled(lane, delivery, sender)
             self.done += 1
         finally:
             del self.held[number]
@@ -127,19 +140,25 @@ class Window:
         try:
             envelope = _open(lane, delivery)
         except Invalid as error:
-            async with self._working():
+            with _Working(self):
                 await self._bury(lane, delivery, error, sender, attempts=1)
             return
-        with logs.handling(event_id=envelope.event_id):
+        with logs.handling(
+            topic=delivery.topic, partition=delivery.partition, offset=delivery.offset, event_id=envelope.event_id
+        ):
             await self._until_handled(lane, delivery, envelope, sender)
 
     async def _until_handled(self, lane: Lane, delivery: Delivery, envelope: Envelope, sender: Sender) -> None:
         attempts = waits = 0
+
+        async def attempt() -> None:
+            with _Working(self):
+                await self._try_once(lane, delivery, envelope, sender, attempts + 1)
+
         while True:
             try:
-                async with self.outage.passage(), self._working():
-                    await self._try_once(lane, delivery, envelope, sender, attempts + 1)
-                metrics.EVENTS_HANDLED.labels(delivery.topic).inc()
+                await self.outage.passage(attempt)
+                lane.counts.handled.inc()
                 self._limit.note(delivery.topic, dead=False)
                 return
             except Unavailable:
@@ -150,7 +169,7 @@ class Window:
             except (Invalid, Transient) as error:
                 attempts += 1
                 if isinstance(error, Invalid) or attempts >= self.max_attempts:
-                    async with self._working():
+                    with _Working(self):
                         await self._bury(lane, delivery, error, sender, attempts)
                     return
                 metrics.EVENTS_RETRIED.labels(delivery.topic, "transient").inc()
@@ -170,7 +189,8 @@ class Window:
             key=envelope.event.key,
             attempt=attempt,
         )
-        with metrics.HANDLER_SECONDS.labels(delivery.topic).time(), span as traceparent:
+        began = time.perf_counter()
+        with span as traceparent:
             try:
                 async with limit:
                     await lane.handle(envelope, sender.outlet(traceparent))
@@ -178,12 +198,15 @@ class Window:
                 if not limit.expired():
                     raise  # somebody else's clock: the handler should have said what it means
                 raise TookTooLong(f"not done within {self.try_limit_s:g} s") from error
+            finally:
+                lane.counts.seconds.observe(time.perf_counter() - began)
 
     async def _bury(self, lane: Lane, delivery: Delivery, error: Exception, sender: Sender, attempts: int) -> None:
         self._limit.check(delivery.topic, error)
         log.warning("%s is a dead letter after %d tries: %s", _place(delivery), attempts, error)
-        headers = bury(delivery, error, group=self.group, attempts=attempts)
-        await sender.send_raw(lane.topic.dead_letters, delivery.key, delivery.value, headers)
+        letter = cut_to_fit(delivery)
+        headers = bury(letter, error, group=self.group, attempts=attempts)
+        await sender.send_raw(lane.topic.dead_letters, letter.key, letter.value, headers)
         reason = "invalid" if isinstance(error, Invalid) else "transient"
         metrics.DEAD_LETTERS.labels(delivery.topic, reason).inc()
         self._limit.note(delivery.topic, dead=True)
@@ -194,19 +217,26 @@ class Window:
         if self._closing.is_set():
             raise PutBack
 
-    @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        if self._closing.is_set():
+
+class _Working:
+    """While a message is at work, stops and rebalances wait for it. Raises `PutBack` once the worker stops."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def __enter__(self) -> None:
+        window = self._window
+        if window._closing.is_set():
             raise PutBack
-        number = next(self._numbers)
-        self.at_work[number] = time.monotonic()
-        self._calm.clear()
-        try:
-            yield
-        finally:
-            del self.at_work[number]
-            if not self.at_work:
-                self._calm.set()
+        self._number = next(window._numbers)
+        window.at_work[self._number] = time.monotonic()
+        window._calm.clear()
+
+    def __exit__(self, *_: object) -> None:
+        window = self._window
+        del window.at_work[self._number]
+        if not window.at_work:
+            window._calm.set()
 
 
 def _open(lane: Lane, delivery: Delivery) -> Envelope:

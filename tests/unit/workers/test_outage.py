@@ -44,8 +44,7 @@ def outage(closing: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> Outage:
 
 
 async def knock(outage: Outage, request: Request) -> None:
-    async with outage.passage():
-        await request()
+    await outage.passage(request)
 
 
 async def until_through(outage: Outage, request: Request) -> None:

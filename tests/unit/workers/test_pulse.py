@@ -59,11 +59,13 @@ async def test_its_own_reason_counts(window: Window) -> None:
 
 
 async def test_in_an_outage_it_is_live_but_not_ready(window: Window) -> None:
+    async def away() -> None:
+        raise Unavailable("the server is away")
+
     pulse = reading(window)
     for expected in (None, "paused: the server is away"):  # one refused request is not yet an outage
         with pytest.raises(Unavailable):
-            async with window.outage.passage():
-                raise Unavailable("the server is away")
+            await window.outage.passage(away)
         assert pulse.ready() == expected
     assert pulse.live() is None
 
