@@ -47,6 +47,10 @@ def objection(adapter: Adapter) -> str | None:
         return f"prompt {adapter.prompt_version!r} is not known here: is this worker older than the adapter?"
     if prompts.digest(adapter.prompt_version) != adapter.prompt_digest:
         return f"prompt {adapter.prompt_version!r} is not the text that {adapter.model_version} was trained with"
+    try:
+        server_path(adapter.artefact_uri)
+    except ValueError as error:
+        return f"{adapter.artefact_uri!r} is no address of an artefact: {error}"
     return None
 
 
