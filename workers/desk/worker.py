@@ -34,12 +34,7 @@ def main(settings: Settings) -> None:
     migrate(engine)
     post = Post(settings)
     desk = Desk(engine, post, lambda: datetime.now(UTC))
-    condition = health.Condition(silence_s=SILENCE_S, starting="the desk starts")
-    metrics.REVIEW_WAITING.set_function(lambda: _waiting(desk))
-    health.serve(
-        settings.metrics_port, live=condition.live, ready=lambda: _ready(desk, condition), host=settings.metrics_host
-    )
-    app = make_app(settings, desk, lifespan=partial(_beating, condition))
+    app = make_app(settings, desk, lifespan=partial(_beating, show(settings, desk)))
     listening = _listen(settings.desk_host, settings.desk_port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=15, server_header=False)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal again when it is done
@@ -49,6 +44,16 @@ def main(settings: Settings) -> None:
     finally:
         post.close()
         engine.dispose()
+
+
+def show(settings: Settings, desk: Desk) -> health.Condition:
+    """Answer for health and metrics; the event loop has to keep the condition that is returned up to date."""
+    condition = health.Condition(silence_s=SILENCE_S, starting="the desk starts")
+    metrics.REVIEW_WAITING.set_function(lambda: _waiting(desk))
+    health.serve(
+        settings.metrics_port, live=condition.live, ready=lambda: _ready(desk, condition), host=settings.metrics_host
+    )
+    return condition
 
 
 @asynccontextmanager

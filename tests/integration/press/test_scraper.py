@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import Engine
@@ -21,11 +22,12 @@ from infra.newsroom.archive import ArchivedPress, Line
 from infra.newsroom.feeds import render_opml
 from infra.newsroom.sites import Press
 from infra.newsroom.timetable import REVISED_AFTER, SimulatedPress
-from infra.settings import Settings
+from infra.settings import LOOPBACK, Settings
 from schemas.envelope import Message, decode
 from schemas.errors import Transient
 from schemas.events import Article
 from schemas.topics import ARTICLES, MAX_TEXT_BYTES, Topic
+from tests.ground import free_ports
 from tests.integration.press.conftest import Hands
 from workers.scraper.worker import scrape
 
@@ -170,6 +172,32 @@ def test_nothing_is_marked_before_the_broker_acknowledged_it(
     wire.down = False
     run_until(home, wire, lambda: outcomes(engine)["sent"] == 12)
     assert len({article.article_id for article in wire.articles}) == 12
+
+
+def test_a_scraper_without_its_broker_is_live_but_not_ready_and_says_why(
+    home: Settings, engine: Engine, open_press: OpenPress
+) -> None:
+    clock, wire = Hands(NOON), Wire(down=True)
+    press = SimulatedPress(seed=1, opened_at=NOON, per_minute=60, total=3)
+    subscribe_all(engine, press, open_press(press, clock))
+    settings = home.model_copy(update={"metrics_port": free_ports()})
+
+    def asked(path: str) -> tuple[int, str]:
+        try:
+            answer = httpx.get(f"http://{LOOPBACK}:{settings.metrics_port}{path}", timeout=10)
+        except httpx.ConnectError:  # it has not begun yet
+            return 0, ""
+        return answer.status_code, answer.text
+
+    def went_through_it() -> bool:
+        if wire.down:
+            if asked("/readyz") == (503, "the broker is away\n"):
+                assert asked("/livez") == (200, "ok\n")
+                wire.down = False
+            return False
+        return asked("/readyz") == (200, "ok\n") and len(wire.articles) == 3
+
+    run_until(settings, wire, went_through_it)
 
 
 def test_an_article_of_2_mb_comes_through_cut_at_a_paragraph(
