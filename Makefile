@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-fast check format lock bench chaos asyncapi clean
+.PHONY: help demo test test-fast check format lock bench bench-streams chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +42,14 @@ format: $(VENV)/.ready-dev  ## put the code in order
 bench: $(VENV)/.ready-dev  ## the figures in the README and docs, as ratios against a named alternative
 	$(BIN)/python -m pytest tests/bench -s $(ARGS)
 
+bench-streams: $(VENV)/.ready-dev $(VENV)-bench/.ready  ## Copydesk's stream against four others (docs/benchmarks.md)
+	$(BIN)/python -m tests.bench.streams $(ARGS)
+
 chaos: $(VENV)/.ready-dev  ## everything that can go wrong, to the real workers (SEED=7 EVENTS=10000, or SOAK=30 minutes)
 	CHAOS_SEED=$(SEED) CHAOS_EVENTS=$(EVENTS) CHAOS_SOAK=$(SOAK) $(BIN)/python -m pytest -s tests/chaos/test_outcome.py tests/chaos/test_handlers.py tests/chaos/test_newspaper.py $(ARGS)
+
+mutations: $(VENV)/.ready-dev  ## each protection of the streams taken away in turn: a test must notice (docs/mutations.md)
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 asyncapi: $(VENV)/.ready-dev  ## write schemas/asyncapi.yaml from the registry
 	$(BIN)/python -m schemas.asyncapi
@@ -51,9 +57,10 @@ asyncapi: $(VENV)/.ready-dev  ## write schemas/asyncapi.yaml from the registry
 lock: $(VENV)/.ready-dev  ## resolve pyproject.toml into both hashed locks (no registry address is written)
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header tests/bench/streams/requirements.in -o requirements-bench.lock
 
 clean:  ## remove the virtual environment and all caches (never the data folder)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # --- set-up --------------------------------------------------------------------------------------------------------
 $(BIN)/uv:
@@ -73,3 +80,9 @@ $(VENV)/.ready: requirements.lock pyproject.toml | $(BIN)/uv
 $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(BIN)/uv
 	$(call install,requirements-dev.lock)
 	@touch $(VENV)/.ready
+
+# the competitors of bench-streams: they pin other versions of libraries that we use too
+$(VENV)-bench/.ready: requirements-bench.lock | $(VENV)/.ready-dev
+	@$(BIN)/uv venv -q --allow-existing --python $(BIN)/python $(VENV)-bench
+	@$(BIN)/uv pip install -q --compile-bytecode --no-deps --require-hashes -r requirements-bench.lock --python $(VENV)-bench/bin/python
+	@touch $@
