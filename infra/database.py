@@ -11,11 +11,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteOperationalError
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, text, update
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, StatementError
@@ -133,26 +134,32 @@ def upsert(session: Session, row: SQLModel, *, newest_by: str) -> None:
     Of two that are equally new the one whose content sorts last holds: the same rows in any order and any number leave
     the same content.
     """
-    table = type(row).__table__  # type: ignore[attr-defined]  # SQLModel adds it to table classes
-    keys = [column.name for column in table.primary_key]
+    table: Table = type(row).__table__  # type: ignore[attr-defined]  # SQLModel adds it to table classes
     values = {column.name: getattr(row, column.name) for column in table.columns}
     connection = session.connection()
-    make_insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = make_insert(table).values(values)
     done = connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=keys,
-            set_={name: statement.excluded[name] for name in values if name not in keys},
-            where=statement.excluded[newest_by] > table.c[newest_by],
-        ),
+        _upsert_statement(table, connection.dialect.name, newest_by),
+        values,
         execution_options={"preserve_rowcount": True},  # else the count of an INSERT is gone with its cursor
     )
     if done.rowcount:
         return
-    same = [table.c[name] == values[name] for name in keys]
+    same = [column == values[column.name] for column in table.primary_key]
     stored = connection.execute(select(table).where(*same)).mappings().one()  # locked by the statement above
     if stored[newest_by] == values[newest_by] and _rank(values) > _rank({**stored}):
         connection.execute(update(table).where(*same).values(values))
+
+
+@cache
+def _upsert_statement(table: Table, dialect: str, newest_by: str) -> Insert:
+    """Built once per table: that takes longer than running it."""
+    keys = [column.name for column in table.primary_key]
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys},
+        where=statement.excluded[newest_by] > table.c[newest_by],
+    )
 
 
 def _rank(values: Mapping[str, object]) -> str:
