@@ -9,6 +9,7 @@ What Faust 0.15 does, and what is done about it here:
 - a header name that is not UTF-8 breaks its consumer, again and again → `header_names`
 - its driver never asks aiokafka for errors: a consumer dies silently → `SafeThread`, and a watchdog
 - it leaves the group when idle or full (`max_poll_interval`)         → set to a year
+- it sleeps for a second when its queue is full                       → `SafeConsumer._wait_next_records`
 - on a rebalance it drops acknowledgements before it commits them     → `SafeConsumer.on_partitions_revoked`
 - a producer that has lost its place stays broken (aiokafka #1017)    → a failed send is fatal: `NotAcknowledged`
 
@@ -24,6 +25,7 @@ import logging
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 from weakref import WeakSet
@@ -93,6 +95,7 @@ class SafeConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._stale: WeakSet[Message] = WeakSet()
+        self._room = asyncio.Event()
 
     def _new_consumer_thread(self) -> SafeThread:
         return SafeThread(self, loop=self.loop, beacon=self.beacon)
@@ -124,6 +127,20 @@ class SafeConsumer(driver.Consumer):
         self._stale.update(self._unacked_messages)
         self._unacked_messages.clear()
         await super().on_partitions_revoked(revoked)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        # When all partitions have enough waiting, Faust sleeps for a second. The window has long emptied its queue by
+        # then, and meanwhile enough has arrived to fill it at once: a worker that is well under its limit would stand
+        # still every other second.
+        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
+            self._room.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._room.wait(), timeout)
+        return await super()._wait_next_records(timeout)
 
     async def wait_first(self, *waits: Any, timeout: Any = None) -> Any:
         # For each message Faust makes four tasks: one hands it over, three notice that nobody wants it any more. As a

@@ -48,6 +48,10 @@ def test_the_versions_are_the_ones_that_were_studied(package: str, pinned: str) 
         (Consumer, "wait_empty", ["self"]),
         (Consumer, "on_partitions_revoked", ["self", "revoked"]),
         (Consumer, "stop_flow", ["self"]),
+        (Consumer, "on_buffer_drop", ["self", "tp"]),
+        (Consumer, "_wait_next_records", ["self", "timeout"]),
+        (Consumer, "_get_active_partitions", ["self"]),
+        (Consumer, "wait_first", ["self", "coros", "timeout"]),
         (Consumer, "commit_and_end_transactions", ["self"]),
         (GroupCoordinator, "check_errors", ["self"]),
         (Conductor, "on_partitions_assigned", ["self", "assigned"]),
@@ -73,9 +77,15 @@ async def test_the_application_is_made_of_the_safe_parts(tmp_path: Path) -> None
     assert isinstance(producer, SafeProducer)
     extra = producer._settings_extra()
     assert (extra["acks"], extra["enable_idempotence"]) == ("all", True)
-    for name in ("_unacked_messages", "_acked", "_committed_offset", "_commit_fut"):
+    for name in ("_unacked_messages", "_acked", "_committed_offset", "_commit_fut", "_buffered_partitions"):
         assert hasattr(consumer, name)
     bench.close_thread()
+
+
+def test_faust_still_starts_tasks_and_sleeps_where_it_need_not() -> None:
+    assert "self.wait_first(\n" in inspect.getsource(Consumer._drain_messages)
+    assert "callback(message), self.suspend_flow.wait()" in inspect.getsource(Consumer._drain_messages)
+    assert "await self.sleep(1)" in inspect.getsource(Consumer._wait_next_records)
 
 
 def test_a_fetcher_still_parses_with_the_name_that_is_replaced() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stream.harness import Bench
+from tests.stream.harness import FIRST, Bench
 from workers.window import Outlet
 
 
@@ -70,3 +71,23 @@ async def test_what_goes_wrong_on_the_way_is_raised(consumer: Any, waits: int) -
 
     with pytest.raises(RuntimeError, match="a defect"):
         await consumer.wait_first(hand_over(), asyncio.Event().wait())
+
+
+async def test_a_consumer_whose_queue_was_full_goes_on_as_soon_as_there_is_room(consumer: Any) -> None:
+    asked: list[set[Any]] = []
+
+    async def getmany(active_partitions: set[Any], timeout: float) -> dict[Any, Any]:
+        asked.append(set(active_partitions))
+        return {}
+
+    consumer._getmany = getmany
+    consumer._set_active_tps({FIRST})
+    consumer.on_buffer_full(FIRST)
+    began = time.monotonic()
+    waiting = asyncio.create_task(consumer._wait_next_records(timeout=30.0))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    consumer.on_buffer_drop(FIRST)
+    await waiting
+    assert asked == [{FIRST}]
+    assert time.monotonic() - began < 0.9, "Faust would have slept for a second"
