@@ -121,11 +121,13 @@ def replay(
     yes: bool = typer.Option(False, "--yes", help="Do not ask before putting back more than one."),
     as_json: bool = AS_JSON,
 ) -> None:
-    """Put letters back on the topic they came from, as they were, with a mark that says so.
+    """Put the messages back on the topic they came from, as they were, with a mark that says so.
 
     Give addresses, or filters, or --all. Of several letters about the same message the newest is put back. The letters
     themselves stay; doing it again is harmless, because the same event has the same id.
     """
+    from copydesk.letters import whole
+
     settings = get_settings()
     filters = (topic, verdict, reason, since, until)
     if not chosen_letters and not any(filters) and not all_:
@@ -134,12 +136,18 @@ def replay(
         raise typer.BadParameter("give either addresses or filters")
     chosen = _filter(*filters)
 
+    hollow: set[str] = set()
+
     def source() -> Iterator[Letter]:
         if chosen_letters:
-            return (_one(settings, address) for address in chosen_letters)
-        return letters(settings, chosen)
+            return (whole(_one(settings, address)) for address in chosen_letters)
+        return _without_hollow(letters(settings, chosen), hollow)
 
     found = newest_of_each(source())
+    if hollow:
+        typer.echo(
+            f"Left out, because they were too large to hold their message: {', '.join(sorted(hollow))}", err=True
+        )
     if dry_run or not found:
         _say_what(found, as_json=as_json)
         return
@@ -198,6 +206,14 @@ def newest_of_each(found: Iterator[Letter]) -> dict[str, Found]:
         if known is None or (letter.replays, letter.written_at) >= known[:2]:
             newest[letter.fingerprint] = (letter.replays, letter.written_at, about)
     return {about.address: about for _, _, about in newest.values()}
+
+
+def _without_hollow(found: Iterator[Letter], hollow: set[str]) -> Iterator[Letter]:
+    for letter in found:
+        if letter.left_out:
+            hollow.add(letter.address)
+        else:
+            yield letter
 
 
 def _put_back(settings: Settings, source: Iterator[Letter], found: dict[str, Found], *, as_json: bool) -> None:

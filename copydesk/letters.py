@@ -16,7 +16,7 @@ from infra.kafka import RawHeaders, Record
 from infra.resend import Parcel
 from schemas.errors import Invalid
 from schemas.topics import TOPICS, Topic
-from workers.dead_letters import ATTEMPTS, CONNECT, SPRING, VERDICT, without_reasons
+from workers.dead_letters import ATTEMPTS, CONNECT, LEFT_OUT, SPRING, VERDICT, without_reasons
 
 REPLAY_OF, REPLAYED_AT, REPLAYS = "copydesk-replay-of", "copydesk-replayed-at", "copydesk-replays"
 """What a message that was put back says about itself: which letter it was, when, and the how manieth time it was."""
@@ -42,6 +42,8 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: RawHeaders
+    left_out: str
+    """What is missing in the letter because it was too large for one; empty if it is whole."""
 
     @property
     def address(self) -> str:
@@ -87,7 +89,18 @@ def read(topic: Topic, record: Record) -> Letter:
         key=record.key,
         value=record.value,
         headers=_original(record.headers),
+        left_out=text(LEFT_OUT),
     )
+
+
+def whole(letter: Letter) -> Letter:
+    """The letter, if it holds its message. Raises `Invalid` for one that was too large for that."""
+    if letter.left_out:
+        raise Invalid(
+            f"{letter.address} does not hold its message ({letter.left_out}), which still lies at {letter.came_from}: "
+            f"`copydesk replay --topic {letter.topic}` lets a worker read it there again"
+        )
+    return letter
 
 
 def put_back(letter: Letter, now: datetime) -> Parcel:
@@ -127,6 +140,7 @@ def facts(letter: Letter) -> dict[str, Any]:
         "came_from": letter.came_from,
         "came_at": letter.came_at.isoformat() if letter.came_at else None,
         "key": _json_bytes(letter.key),
+        "left_out": letter.left_out,
         "headers": [[name, _json_bytes(raw)] for name, raw in letter.headers],
         "value": _json_bytes(letter.value),
         "stack_trace": letter.stack_trace,
