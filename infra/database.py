@@ -68,9 +68,9 @@ def make_engine(settings: Settings) -> Engine:
         raise DatabaseUnusable("COPYDESK_DATABASE_URL is not a database address; try postgresql://…") from None
     if "password" in url.query:  # libpq takes it there, too, but there it would show in messages
         raise DatabaseUnusable("COPYDESK_DATABASE_URL: the password belongs in COPYDESK_DATABASE_PASSWORD")
-    if settings.database_password.get_secret_value():
-        url = url.set(password=settings.database_password.get_secret_value())
     if url.get_backend_name() in ("postgresql", "postgres"):
+        if settings.database_password.get_secret_value():
+            url = url.set(password=settings.database_password.get_secret_value())
         patience = {name: limit for name, limit in POSTGRES_PATIENCE.items() if name not in url.query}
         return create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=patience)
     if url.get_backend_name() != "sqlite":

@@ -147,11 +147,11 @@ def archivists(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner)
     engine = make_engine(Settings(home=home))
     migrate(engine)
     with ThreadPoolExecutor(1) as executor:
-        yield runner.run(_readers(home, [archivist_lane(topic, engine, executor) for topic in TOPICS]))
+        yield runner.run(readers(home, [archivist_lane(topic, engine, executor) for topic in TOPICS]))
     engine.dispose()
 
 
-async def _readers(home: Path, lanes: list[Lane]) -> dict[str, Reader]:
+async def readers(home: Path, lanes: list[Lane]) -> dict[str, Reader]:
     return {lane.topic.name: Reader(home, lane) for lane in lanes}
 
 
@@ -196,7 +196,7 @@ def scorer(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> 
     with ThreadPoolExecutor(1) as executor:
         work = partial(judge, scorer=Even(), threshold=0.4, audit_share=0.5)
         lane = scorer_lane(Batcher(work, executor, 8))
-        yield runner.run(_readers(tmp_path_factory.mktemp("scorer"), [lane]))[lane.topic.name]
+        yield runner.run(readers(tmp_path_factory.mktemp("scorer"), [lane]))[lane.topic.name]
 
 
 @given(raw=raw_messages())
@@ -218,7 +218,7 @@ def generator(tmp_path_factory: pytest.TempPathFactory, model: Model, runner: as
     runner.run(_serve(rollout, make_adapter()))
     assert rollout.serving is not None
     lane = Lane(ARTICLES, Generator(Settings(), model.engine, rollout).write)
-    return runner.run(_readers(tmp_path_factory.mktemp("generator"), [lane]))[lane.topic.name]
+    return runner.run(readers(tmp_path_factory.mktemp("generator"), [lane]))[lane.topic.name]
 
 
 @given(raw=raw_messages(), answer=st.text(max_size=80) | ODD_TEXTS)
