@@ -366,12 +366,11 @@ TRIES = (
     ),
     without(
         *("no new try once the worker stops", "tries-after-the-stop", WINDOW),
-        "        if self._closing.is_set():\n            raise PutBack\n        number",
-        "        number",
+        *("        if window._closing.is_set():\n            raise PutBack\n", ""),
         *(WINDOW_TESTS, STOP_TESTS),
         also=(
             ("        if self._closing.is_set():\n            raise PutBack\n        try:", "        try:"),
-            ("        if self._closing.is_set():\n            raise PutBack\n\n", "\n"),
+            ("        if self._closing.is_set():\n            raise PutBack\n\n\n", "\n\n"),
         ),
     ),
 )
@@ -384,18 +383,18 @@ ORDER_AND_OUTAGE = (
     ),
     without(
         *("the wait for the message before with the same key", "nobody-waits-for-the-one-before", ORDER),
-        *("                await before.over.wait()\n", ""),
+        *("            await before._over.wait()\n", ""),
         ORDER_TESTS,
-        also=(("                if not before.settled:", "                if False:"),),
+        also=(("            if not before._settled:", "            if False:"),),
     ),
     without(
         *("order behind a message that was put back", "overtakes-what-was-put-back", ORDER),
-        *("                if not before.settled:", "                if False:"),
+        *("            if not before._settled:", "            if False:"),
         ORDER_TESTS,
     ),
     without(
         *("forgetting keys that nobody holds", "keys-are-never-forgotten", ORDER),
-        *("            if self._last[place] is mine:", "            if False:"),
+        *("        if self._last.get(self._place) is self:", "        if False:"),
         ORDER_TESTS,
     ),
     without(
@@ -426,8 +425,8 @@ ORDER_AND_OUTAGE = (
     ),
     without(
         *("what nobody can read does not wait for a part that is away", "poison-waits-for-the-server", WINDOW),
-        "async with self._working():\n                await self._bury(",
-        "async with self.outage.passage():\n                await self._bury(",
+        "with _Working(self):\n                await self._bury(",
+        "if await self.outage.passage(lambda: asyncio.sleep(0)) is None:\n                await self._bury(",
         STOP_TESTS,
         limit_s=10,
     ),
@@ -619,7 +618,7 @@ FACTS = (
     ),
     without(
         *("newest_by: an older event that comes late replaces nothing", "older-row-wins", DATABASE),
-        *("            where=statement.excluded[newest_by] > table.c[newest_by],\n", ""),
+        *("where=statement.excluded[newest_by] > table.c[newest_by],", "where=None,"),
         CONTENT_TESTS,
     ),
     without(
