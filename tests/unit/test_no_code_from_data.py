@@ -26,16 +26,16 @@ def offences(source: str) -> Iterator[str]:
             case ast.Call(func=called) if ast.unparse(called) in FORBIDDEN_CALLS:
                 yield ast.unparse(called)
             case ast.Call(keywords=keywords):
-                words = {word.arg: ast.unparse(word.value) for word in keywords}
+                given = {word.arg: ast.unparse(word.value) for word in keywords}
                 yield from (
-                    f"{name}={words[name]}"
+                    f"{name}={given[name]}"
                     for name, value in (("trust_remote_code", "True"), ("use_safetensors", "False"), ("shell", "True"))
-                    if words.get(name) == value
+                    if given.get(name) == value
                 )
                 yield from (
-                    f"{name}={words[name]}"
+                    f"{name}={given[name]}"
                     for name in ("key_serializer", "value_serializer")
-                    if words.get(name, "'raw'") != "'raw'"
+                    if given.get(name, "'raw'") != "'raw'"
                 )
 
 
