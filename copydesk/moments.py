@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from schemas.errors import Invalid
 
 HELP = "a time such as 2026-11-22, 2026-11-22T21:30 (UTC) or 90m, 2h, 3d ago"
-_AGO = re.compile(r"(\d{1,6})([smhd])")
+_AGO = re.compile(r"(\d{1,6})([smhd])(?: ago)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -61,7 +61,7 @@ def replay(
     yes: bool = typer.Option(False, "--yes", help="Do not ask."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Read again, or title again.
+    """Let a worker read a topic again, or see what another model version would write.
 
     --topic T --from WHERE lets a stopped worker read T again from there to where it was, and go on. What it writes has
     the ids it had the first time, so that nothing is counted twice.

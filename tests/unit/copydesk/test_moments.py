@@ -14,6 +14,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     ("words", "meant"),
     [
         ("90m", NOW - timedelta(minutes=90)),
+        ("2h ago", NOW - timedelta(hours=2)),
         ("3d", NOW - timedelta(days=3)),
         ("2026-11-21", datetime(2026, 11, 21, tzinfo=UTC)),
         ("2026-11-21T21:30", datetime(2026, 11, 21, 21, 30, tzinfo=UTC)),
