@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from tests.bench.streams import report
 from tests.bench.streams.arena import FOREIGN_PYTHON, ROOT, Arena
 from tests.bench.streams.competitors.table import COPYDESK, LATENCY, PASS_THROUGH, WITH_CALL, Competitor
@@ -27,14 +29,14 @@ SAMPLES = 60
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-streams", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="times that each competitor runs")
-    parser.add_argument("--seconds", type=float, default=5.0, help="measured seconds of each run")
+    parser.add_argument("--seconds", type=float, default=4.0, help="measured seconds of each run")
     parser.add_argument("--in-flight", type=int, default=32, help="messages in flight, for everybody")
     parser.add_argument("--rate", type=float, default=200.0, help="articles per second offered for the latencies")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="backlogs for cost and memory; empty: none")
     parser.add_argument("--only", default="", help="names of competitors to take, comma-separated (part of the name)")
     parser.add_argument("--write", type=Path, help="put the figures into this Markdown file, between its marks")
     options = parser.parse_args()
-    figures = Figures(options.in_flight, options.rounds, options.seconds, options.rate)
+    figures = Figures(options.in_flight, options.rounds, options.seconds, options.rate, psutil.getloadavg()[0])
     sizes = [int(size) for size in options.sizes.split(",") if size]
     with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as home:
         broker = Broker(Path(home))
@@ -46,11 +48,9 @@ def main() -> None:
             measure(Arena(broker.settings, options.in_flight, logs), figures, sizes, options.only.lower())
         finally:
             broker.stop()
-    text = report.markdown(figures)
-    print(text)
-    (ROOT / "build/bench-streams/figures.md").write_text(text)
+            print(report.markdown(figures))  # what there is, also when a run failed
     if options.write:
-        report.write_between_marks(options.write, text)
+        report.write_between_marks(options.write, report.markdown(figures))
 
 
 def measure(arena: Arena, figures: Figures, sizes: list[int], only: str) -> None:

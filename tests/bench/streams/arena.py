@@ -6,7 +6,6 @@ The sink's times are the broker's own (LogAppendTime), so that nobody's clock or
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
 import time
@@ -22,12 +21,13 @@ from infra.settings import Settings
 from tests.bench.streams.competitors.table import Competitor
 from tests.bench.streams.figures import Load
 from tests.bench.streams.job import Job
-from tests.ground import wait_until
+from tests.ground import environment_for, wait_until
 
 ROOT = Path(__file__).parents[3]
 FOREIGN_PYTHON = ROOT / ".venv-bench/bin/python"
 PARTITIONS = 4
 START_S = 90.0
+STALLED_S = 60.0
 SETTLE_S = 1.0
 """Cut off after the first title: filling the window is not the steady state."""
 SETTLE_TOGETHER_S = 5.0
@@ -86,7 +86,7 @@ class Arena:
         )
         python = str(FOREIGN_PYTHON) if competitor.foreign else sys.executable
         command = [python, "-m", f"tests.bench.streams.competitors.{competitor.module}", job.to_argument()]
-        environment = os.environ | {"BENCH_TRACED": "1" if competitor.traced else "0"}
+        environment = environment_for(self.settings) | {"BENCH_TRACED": "1" if competitor.traced else "0"}
         running: list[subprocess.Popen[bytes]] = []
         with (self.logs / f"{group}-{competitor.module}.log").open("wb") as log:
             try:
@@ -153,8 +153,12 @@ class Arena:
         samples: list[tuple[int, float]] = []
         with self.working(competitor, source, sink, 0.0) as processes:
             wait_until(lambda: self._some(sink, processes), START_S)
+            seen, since = 0, time.monotonic()
             while (count := self.titles_on(sink)) < articles:
-                assert all(process.is_running() for process in processes), f"{competitor.name} ended by itself"
+                if count > seen:
+                    seen, since = count, time.monotonic()
+                elif time.monotonic() - since > STALLED_S:
+                    raise RuntimeError(f"{competitor.name} stands still after {count} of {articles}")
                 samples.append((count, resident_mb(processes)))
                 time.sleep(sample_s)
             samples.append((count, resident_mb(processes)))

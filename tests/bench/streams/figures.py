@@ -23,6 +23,8 @@ class Figures:
     rounds: int
     seconds: float
     rate: float
+    load_before: float
+    """The machine's load average of the minute before: what else it was doing."""
     work_us: float = 0.0
     """Opening an article and closing a title: everybody's floor, and not the stream's."""
     with_call: dict[str, list[Load]] = field(default_factory=dict)

@@ -35,7 +35,7 @@ def work_us() -> float:
 
 def markdown(figures: Figures) -> str:
     """The whole section."""
-    parts = [_machine(), _how(figures), "### Ratios", _ratios(figures)]
+    parts = [_machine(figures), _how(figures), "### Ratios", _ratios(figures)]
     parts += ["### With the 20 ms call", _loads(figures.with_call)]
     parts += ["### Pass-through: no call", _loads(figures.pass_through)]
     parts += ["### Latency below saturation, with the 20 ms call", _latencies(figures)]
@@ -51,12 +51,12 @@ def write_between_marks(path: Path, text: str) -> None:
     path.write_text(f"{head}{MARKS[0]}\n\n{text}\n{MARKS[1]}{tail}")
 
 
-def _machine() -> str:
+def _machine(figures: Figures) -> str:
     return (
         f"Measured on {time.strftime('%d %B %Y at %H:%M', time.gmtime())} UTC: {_processor()}, {psutil.cpu_count()} "
         f"cores, {psutil.virtual_memory().total / 2**30:.0f} GB, {platform.system()} {platform.release()}, Python "
-        f"{platform.python_version()}. Broker, feeder and worker share this one machine; its load average over the "
-        f"last 15 minutes was {psutil.getloadavg()[2]:.1f}."
+        f"{platform.python_version()}. Broker, feeder and worker share this one machine; its load average in "
+        f"the minute before was {figures.load_before:.1f}."
     )
 
 
