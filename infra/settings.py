@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     model_server_url: str = Field(
         default="", description="OpenAI-compatible base address (…/v1); empty: the embedded server."
     )
+    model_server_host: str = Field(
+        default=LOOPBACK, description="Address the embedded model server listens on; it asks nobody for a key."
+    )
     model_server_port: int = Field(default=29082, description="Port of the embedded model server.")
     model_server_key: SecretStr = Field(
         default=SecretStr("none"), description="API key of the model server, if it wants one."

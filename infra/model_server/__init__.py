@@ -1,4 +1,4 @@
-"""A model server for a machine without a GPU: the OpenAI protocol with vLLM's adapter endpoints, on 127.0.0.1.
+"""A model server for a machine without a GPU: the OpenAI protocol with vLLM's adapter endpoints.
 
 `engine.py` owns the model, `batcher.py` the one thread that may touch it, `app.py` the HTTP side, `protocol.py` the
 words spoken there. The generator does not notice whether it talks to this or to vLLM.
@@ -11,7 +11,7 @@ import signal
 import socket
 from importlib import import_module
 
-from infra.settings import LOOPBACK, Settings
+from infra.settings import Settings
 
 log = logging.getLogger(__name__)
 GRACE_S = 60
@@ -21,7 +21,7 @@ GRACE_S = 60
 def main(settings: Settings) -> None:
     """Load the base model and serve until SIGTERM or Ctrl-C. Raises `SystemExit` with words if the port is taken."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of a kernel hub that only 4-bit bases would want
-    listener = _bind(settings.model_server_port)
+    listener = _bind(settings.model_server_host, settings.model_server_port)
     uvicorn = import_module("uvicorn")
     app_module = import_module("infra.model_server.app")
     engine_module = import_module("infra.model_server.engine")
@@ -31,21 +31,21 @@ def main(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     engine = engine_module.Engine.load(settings.base_model, settings.base_revision, settings.threads)
-    log.info("%s serves on %s:%d", settings.base_model, LOOPBACK, settings.model_server_port)
+    log.info("%s serves on %s:%d", settings.base_model, settings.model_server_host, settings.model_server_port)
     with batcher_module.Batcher(engine) as batcher:
         app = app_module.create_app(engine, batcher)
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_S)
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _bind(port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((host, port))
     except OSError as error:
         raise SystemExit(
-            f"model server: port {port} on {LOOPBACK} is taken ({error.strerror}); "
+            f"model server: port {port} on {host} is taken ({error.strerror}); "
             "set COPYDESK_MODEL_SERVER_PORT to a free one"
         ) from error
     return listener
