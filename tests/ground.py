@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
 
 from infra.kafka import client_config, create_topics, wait_until_ready
 from infra.settings import LOOPBACK, Settings
@@ -106,8 +107,20 @@ class Broker:
             self.process.kill()
             return self.process.wait()
 
-    def empty(self) -> None:
+    def empty(self, timeout_s: float = 60) -> None:
         """Forget all topics, groups and members, then make the registry's topics anew."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                self._forget_all()
+                break
+            except KafkaError:  # a busy broker is still about an earlier deletion: the next round finds what is left
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+        create_topics(self.settings)
+
+    def _forget_all(self) -> None:
         admin = KafkaAdminClient(**client_config(self.settings))
         try:
             groups = [group["group_id"] for group in admin.list_groups()]
@@ -120,7 +133,6 @@ class Broker:
                 admin.delete_topics(topics)
         finally:
             admin.close()
-        create_topics(self.settings)
 
 
 def _remove_members(admin: KafkaAdminClient, group: str) -> None:
