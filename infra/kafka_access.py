@@ -28,6 +28,8 @@ from infra.settings import Security, Settings
 from schemas.errors import Invalid, Transient
 
 PROBE_TIMEOUT_S = 10.0
+QUIET_S = 10.0
+"""A broker that starts together with us needs some seconds; only then is its absence worth a line."""
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +100,7 @@ def reaching(settings: Settings, timeout_s: float) -> Iterator[None]:
     kafka-python would wait, too, but with seconds between its tries and a socket left open, and never saying why: a
     wrong password is to it one more connection that failed.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline, quiet_until = time.monotonic() + timeout_s, time.monotonic() + QUIET_S
     told = ""
     while True:
         listening = [address for address in addresses(settings) if _accepts(address)]
@@ -111,7 +113,7 @@ def reaching(settings: Settings, timeout_s: float) -> Iterator[None]:
         words = obstacles[0].words if obstacles else f"no Kafka broker answers at {settings.bootstrap}"
         if time.monotonic() > deadline:
             raise Transient(f"{words} (tried for {timeout_s:.0f} s)")
-        if obstacles and words != told:
+        if words != told and (obstacles or time.monotonic() > quiet_until):
             log.warning("trying again: %s", words)
             told = words
         time.sleep(0.1)

@@ -49,6 +49,15 @@ def given_by(way: str, settings: Settings, folder: Path) -> dict[str, str]:
     return environment | {"COPYDESK_SECRETS_DIR": str(folder)}
 
 
+def log_of(command: list[str], folder: Path) -> Path:
+    return folder / ("-".join(command) + ".log")
+
+
+def start(command: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with log_of(command, folder).open("wb") as file:
+        return subprocess.Popen([sys.executable, "-m", "copydesk", *command], env=environment, stdout=file, stderr=file)
+
+
 def files_with_the_word(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and CANARY.encode() in path.read_bytes()]
 
@@ -69,18 +78,15 @@ def test_no_command_says_a_secret_when_servers_are_away(tmp_path: Path, way: str
         ["worker", "scraper"],
         ["worker", "desk"],
     ]
-    for command in commands:
-        log = tmp_path / "out.log"
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "copydesk", *command], env=environment, stdout=file, stderr=file
-            )
+    running = [(command, start(command, environment, tmp_path)) for command in commands]
+    deadline = time.monotonic() + 45
+    for command, process in running:
         try:
-            process.wait(20)
+            process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.terminate()
             process.wait(60)
-        said = log.read_text()
+        said = log_of(command, tmp_path).read_text()
         assert said, f"{command} said nothing"
         assert CANARY not in said, f"{command} said it:\n{said}"
     assert files_with_the_word(tmp_path / "home") == []
@@ -90,12 +96,9 @@ def test_no_command_says_a_secret_when_servers_are_away(tmp_path: Path, way: str
 def test_no_file_and_no_command_line_of_a_running_stack_holds_a_secret(tmp_path: Path) -> None:
     home = tmp_path / "home"
     settings = settings_of_servers_that_are_away(home).model_copy(update={"database_url": SecretStr("")})
-    with (tmp_path / "up.log").open("wb") as file:
-        stack = subprocess.Popen(
-            [sys.executable, "-m", "copydesk", "up"], env=environment_for(settings), stdout=file, stderr=file
-        )
+    stack = start(["up"], environment_for(settings), tmp_path)
     try:
-        wait_until(lambda: "waiting for the broker" in _text(home / "logs" / "archivist.log"), 120)
+        wait_until(lambda: "no Kafka broker answers" in _text(home / "logs" / "archivist.log"), 120)
         time.sleep(5)
         family = psutil.Process(stack.pid).children(recursive=True)
         assert len(family) >= 7, "supervisord and six workers"
