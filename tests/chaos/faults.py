@@ -19,6 +19,10 @@ KILL, TERM, STOP = "worker kill -9", "worker SIGTERM", "worker SIGSTOP"
 BROKER, DATABASE, MODEL = "broker kill -9", "database crash", "model server kill -9"
 DISK, ADDED, REMOVED = "disk full", "worker added", "worker removed"
 SHARES = {KILL: 3, TERM: 2, STOP: 2, BROKER: 1, DATABASE: 1, MODEL: 1, DISK: 1, ADDED: 1, REMOVED: 1}
+LEAST_S, MOST_S = 2.0, 12.0
+"""How long harm lasts that does not mend itself."""
+LONG_FREEZE_S = 45.0
+"""Longer than a worker's session in its group: others have its messages when it wakes up and goes on with them."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Faults:
 
     paper: Newspaper
     seed: int
+    longest_freeze_s: float
     struck: list[Struck] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,13 +54,14 @@ class Faults:
         """Do harm: each kind once, then at random."""
         fault = self._first.pop() if self._first else self._draw.choices(list(SHARES), list(SHARES.values()))[0]
         victim = self._draw.choice(self.paper.workers(self._draw.choice(WORKERS)))
-        seconds = self._draw.uniform(2, 12)
+        seconds = self._draw.uniform(LEAST_S, MOST_S)
         now = time.monotonic()
         if fault == KILL:
             victim.strike(signal.SIGKILL)
         elif fault == TERM:
             victim.strike(signal.SIGTERM)
         elif fault == STOP:
+            seconds = self._draw.uniform(LEAST_S, self.longest_freeze_s)
             victim.freeze()
             self._later(seconds, victim.go_on)
         elif fault == BROKER:
@@ -69,9 +75,9 @@ class Faults:
         elif fault == REMOVED:
             victim = self._resize(-1)
         elif fault == DATABASE:
-            if self.paper.database.running:
-                self.paper.database.crash()
-                self._later(seconds, self.paper.database.start)
+            self.paper.database.start()
+            self.paper.database.crash()
+            self._later(seconds, self.paper.database.start)
             return self._note(fault, "postgres", now, seconds)
         elif fault == DISK:
             self.paper.disk.fill()

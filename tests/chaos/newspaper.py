@@ -113,6 +113,11 @@ class Newspaper:
             if program not in (self.broker, self.model_server) and program.name.startswith(name)
         ]
 
+    @property
+    def whole(self) -> bool:
+        """Does everything run that should, so that whatever is struck next can be struck?"""
+        return all(program.running for program in self.supervisor.programs)
+
     def stop_services(self) -> None:
         self.supervisor.stop([self.broker, self.model_server])
 
@@ -143,18 +148,16 @@ class Database:
         self._server.psql("CREATE DATABASE copydesk;")
         address: str = self._server.get_uri(database="copydesk")
         self.url = address.replace("postgresql://", "postgresql+psycopg://", 1)
-        self.running = True
 
     def crash(self) -> None:
         """As when the power fails: no goodbye to anybody, and the log is read again at the start."""
         from pgserver import pg_ctl  # type: ignore[attr-defined]  # made when it is imported
 
-        self.running = False
         pg_ctl(["-m", "immediate", "-w", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
 
     def start(self) -> None:
+        """Harmless if it runs."""
         self._server.ensure_postgres_running()
-        self.running = True
 
     def close(self) -> None:
         self._server.cleanup()
