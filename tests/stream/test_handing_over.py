@@ -51,14 +51,24 @@ async def test_where_there_is_none_it_is_waited_for(consumer: Any) -> None:
 async def test_a_message_that_nobody_wants_any_more_is_not_handed_over(consumer: Any) -> None:
     queue: asyncio.Queue[int] = asyncio.Queue(maxsize=1)
     queue.put_nowait(1)
-    suspended = asyncio.Event()
-    waiting = asyncio.create_task(consumer.wait_first(queue.put(2), suspended.wait()))
+    suspended, ended = asyncio.Event(), list[type[BaseException]]()
+
+    async def hand_over() -> None:
+        try:
+            await queue.put(2)
+        except BaseException as error:
+            ended.append(type(error))
+            raise
+
+    waiting = asyncio.create_task(consumer.wait_first(hand_over(), suspended.wait()))
     await asyncio.sleep(0.01)
     suspended.set()
     async with asyncio.timeout(5):
         await waiting
     await asyncio.sleep(0)
+    assert ended == [asyncio.CancelledError]
     assert queue.get_nowait() == 1
+    await asyncio.sleep(0.01)
     assert queue.empty(), "it is read again after the rebalance: now it would come twice"
 
 
