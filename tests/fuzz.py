@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from schemas.golden import Golden, messages
 from schemas.topics import TOPICS
 from workers.dead_letters import RawHeaders
+
+DATE = re.compile(r"\d{4}-\d\d-\d\dT")
 
 Raw = tuple[bytes | None, bytes | None, RawHeaders]
 """Key, value and headers."""
@@ -48,9 +51,13 @@ def golden() -> list[Golden]:
 
 
 @st.composite
-def spoiled(draw: st.DrawFn) -> Raw:
-    """A real message of any topic with up to three faults; some of those make no difference, so that it is valid."""
-    message = draw(st.sampled_from(golden()))
+def spoiled(draw: st.DrawFn, topic: str = "") -> Raw:
+    """A real message with up to three faults; some of those make no difference, so that it is valid.
+
+    Of any topic, or mostly of the one named.
+    """
+    ours = [message for each in TOPICS if each.name == topic for message in messages(each)]
+    message = draw(st.sampled_from(golden()) | st.sampled_from(ours) if ours else st.sampled_from(golden()))
     value: Any = json.loads(message.wire_value)
     for _ in range(draw(st.integers(0, 3))):
         _spoil(draw, value)
@@ -73,7 +80,9 @@ def _spoil(draw: st.DrawFn, value: Any) -> None:
     if not value:
         return
     name = draw(st.sampled_from(sorted(value)))
-    match draw(st.sampled_from(("replace", "replace", "text", "number", "remove", "add"))):
+    match draw(st.sampled_from(("extreme", "extreme", "extreme", "replace", "text", "number", "remove", "add"))):
+        case "extreme":
+            value[name] = draw(st.sampled_from(_extremes(value[name])))
         case "replace":
             value[name] = deepcopy(draw(st.sampled_from(ODD)))
         case "text":
@@ -86,10 +95,26 @@ def _spoil(draw: st.DrawFn, value: Any) -> None:
             value[draw(st.text(max_size=10))] = deepcopy(draw(st.sampled_from(ODD)))
 
 
+def _extremes(value: Any) -> tuple[Any, ...]:
+    """Values of the same kind that a reader takes, and that something behind it may not."""
+    if isinstance(value, bool) or value is None or isinstance(value, list | dict):
+        return True, None, [], ["\x00"]
+    if isinstance(value, int | float):
+        return 0, 1, 2**31, 2**63, 10**30, 1e308, 5e-324
+    if DATE.match(value):
+        return "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+    return "a\x00b", "\x00", "", "x" * 3_000, "\u202e\u2066", "\ufffe\uffff", "e\u0301" * 50
+
+
 def _replace_one(draw: st.DrawFn, headers: list[tuple[str, bytes | None]]) -> None:
     at = draw(st.integers(0, len(headers) - 1))
     odd = (b"", b"\x00", b"\xff", b"copydesk.title.v1", b"0001-01-01T00:00:00+14:00", b"9" * 500, b"a/b;c=d", None)
     headers[at] = (headers[at][0], draw(st.sampled_from(odd) | st.binary(max_size=30)))
+
+
+def _odd_time(draw: st.DrawFn, headers: list[tuple[str, bytes | None]]) -> None:
+    odd = (b"0001-01-01T00:00:00+14:00", b"9999-12-31T23:59:59-14:00", b"2026-11-22T12:00:00", b"now", b"0")
+    headers.append(("ce_time", draw(st.sampled_from(odd))))
 
 
 def _remove_one(draw: st.DrawFn, headers: list[tuple[str, bytes | None]]) -> None:
@@ -107,9 +132,9 @@ def _foreign(draw: st.DrawFn, headers: list[tuple[str, bytes | None]]) -> None:
 
 
 Fault = Callable[[st.DrawFn, list[tuple[str, bytes | None]]], None]
-HEADER_FAULTS: tuple[Fault, ...] = (_replace_one, _remove_one, _add_many, _foreign)
+HEADER_FAULTS: tuple[Fault, ...] = (_odd_time, _replace_one, _remove_one, _add_many, _foreign)
 
 
-def raw_messages() -> st.SearchStrategy[Raw]:
-    """What the tests draw from."""
-    return spoiled() | spoiled() | arbitrary()
+def raw_messages(topic: str = "") -> st.SearchStrategy[Raw]:
+    """What the tests draw from; `topic` as in `spoiled`."""
+    return spoiled(topic) | spoiled(topic) | spoiled(topic) | arbitrary()

@@ -23,7 +23,7 @@ from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES
 from infra.settings import Settings
 from schemas.envelope import Envelope, decode
 from schemas.events import Adapter
-from schemas.topics import ADAPTERS, ARTICLES, MAX_MESSAGE_BYTES, TOPICS
+from schemas.topics import ADAPTERS, ARTICLES, MAX_MESSAGE_BYTES, TITLES, TOPICS
 from tests.fuzz import ODD, Raw, golden, raw_messages
 from tests.samples import NOW, make_adapter
 from workers.archivist.worker import lane as archivist_lane
@@ -156,10 +156,10 @@ async def readers(home: Path, lanes: list[Lane]) -> dict[str, Reader]:
 
 
 @pytest.mark.parametrize("topic", [topic.name for topic in TOPICS])
-@given(raw=raw_messages())
+@given(data=st.data())
 @MANY
-def test_the_archivist(topic: str, raw: Raw, archivists: dict[str, Reader], runner: asyncio.Runner) -> None:
-    assert runner.run(archivists[topic].read(raw)) in ("handled", "buried")
+def test_the_archivist(topic: str, data: st.DataObject, archivists: dict[str, Reader], runner: asyncio.Runner) -> None:
+    assert runner.run(archivists[topic].read(data.draw(raw_messages(topic)))) in ("handled", "buried")
 
 
 HUGE: dict[str, Raw] = {
@@ -199,7 +199,7 @@ def scorer(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> 
         yield runner.run(readers(tmp_path_factory.mktemp("scorer"), [lane]))[lane.topic.name]
 
 
-@given(raw=raw_messages())
+@given(raw=raw_messages(TITLES.name))
 @MANY
 def test_the_scorer(raw: Raw, scorer: Reader, runner: asyncio.Runner) -> None:
     assert runner.run(scorer.read(raw)) in ("handled", "buried")
@@ -221,14 +221,17 @@ def generator(tmp_path_factory: pytest.TempPathFactory, model: Model, runner: as
     return runner.run(readers(tmp_path_factory.mktemp("generator"), [lane]))[lane.topic.name]
 
 
-@given(raw=raw_messages(), answer=st.text(max_size=80) | ODD_TEXTS)
+@given(raw=raw_messages(ARTICLES.name), answer=st.text(max_size=80) | ODD_TEXTS)
 @MANY
 def test_the_generator(raw: Raw, answer: str, model: Model, generator: Reader, runner: asyncio.Runner) -> None:
     model.says = answer
     assert runner.run(generator.read(raw)) in ("handled", "buried")
 
 
-@given(raw=raw_messages(), changes=st.dictionaries(st.sampled_from(("artefact_uri", "model_version")), ODD_TEXTS))
+@given(
+    raw=raw_messages(ADAPTERS.name),
+    changes=st.dictionaries(st.sampled_from(("artefact_uri", "model_version")), ODD_TEXTS),
+)
 @how(MANY, max_examples=80)
 def test_the_generator_s_idea_of_which_model_serves(
     raw: Raw, changes: dict[str, str], model: Model, runner: asyncio.Runner

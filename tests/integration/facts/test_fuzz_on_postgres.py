@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from infra.database import make_engine, migrate
 from infra.settings import Settings
 from schemas.topics import TOPICS
-from tests.fuzz import Raw, spoiled
+from tests.fuzz import spoiled
 from tests.stream.test_fuzz import MANY, Reader, readers
 from workers.archivist.worker import lane
 
@@ -35,9 +36,9 @@ def archivists(postgres_url: str, tmp_path: Path, runner: asyncio.Runner) -> Ite
 
 
 @pytest.mark.parametrize("topic", [topic.name for topic in TOPICS])
-@given(raw=spoiled())
+@given(data=st.data())
 @MANY
 def test_the_archivist_on_postgresql(
-    topic: str, raw: Raw, archivists: dict[str, Reader], runner: asyncio.Runner
+    topic: str, data: st.DataObject, archivists: dict[str, Reader], runner: asyncio.Runner
 ) -> None:
-    assert runner.run(archivists[topic].read(raw)) in ("handled", "buried")
+    assert runner.run(archivists[topic].read(data.draw(spoiled(topic)))) in ("handled", "buried")
