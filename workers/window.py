@@ -135,8 +135,6 @@ class Window:
             del self.held[number]
 
     async def _until_settled(self, lane: Lane, delivery: Delivery, sender: Sender) -> None:
-        if self._closing.is_set():
-            raise PutBack
         try:
             envelope = _open(lane, delivery)
         except Invalid as error:
@@ -214,8 +212,6 @@ class Window:
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
-        if self._closing.is_set():
-            raise PutBack
 
 
 class _Working:

@@ -373,10 +373,6 @@ TRIES = (
         *("no new try once the worker stops", "tries-after-the-stop", WINDOW),
         *("        if window._closing.is_set():\n            raise PutBack\n", ""),
         *(WINDOW_TESTS, STOP_TESTS),
-        also=(
-            ("        if self._closing.is_set():\n            raise PutBack\n        try:", "        try:"),
-            ("        if self._closing.is_set():\n            raise PutBack\n\n\n", "\n\n"),
-        ),
     ),
 )
 
