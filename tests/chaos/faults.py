@@ -19,10 +19,11 @@ KILL, TERM, STOP = "worker kill -9", "worker SIGTERM", "worker SIGSTOP"
 BROKER, DATABASE, MODEL = "broker kill -9", "database crash", "model server kill -9"
 DISK, ADDED, REMOVED = "disk full", "worker added", "worker removed"
 SHARES = {KILL: 3, TERM: 2, STOP: 2, BROKER: 1, DATABASE: 1, MODEL: 1, DISK: 1, ADDED: 1, REMOVED: 1}
-LEAST_S, MOST_S = 2.0, 12.0
+LEAST_S = 2.0
 """How long harm lasts that does not mend itself."""
-LONG_FREEZE_S = 45.0
-"""Longer than a worker's session in its group: others have its messages when it wakes up and goes on with them."""
+FREEZE = 3
+"""A freeze may last so many times longer, and then longer than a worker's session in its group: others have its
+messages when it wakes up and goes on with them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Faults:
 
     paper: Newspaper
     seed: int
-    longest_freeze_s: float
+    longest_s: float
     struck: list[Struck] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,14 +55,14 @@ class Faults:
         """Do harm: each kind once, then at random."""
         fault = self._first.pop() if self._first else self._draw.choices(list(SHARES), list(SHARES.values()))[0]
         victim = self._draw.choice(self.paper.workers(self._draw.choice(WORKERS)))
-        seconds = self._draw.uniform(LEAST_S, MOST_S)
+        seconds = self._draw.uniform(LEAST_S, self.longest_s)
         now = time.monotonic()
         if fault == KILL:
             victim.strike(signal.SIGKILL)
         elif fault == TERM:
             victim.strike(signal.SIGTERM)
         elif fault == STOP:
-            seconds = self._draw.uniform(LEAST_S, self.longest_freeze_s)
+            seconds = self._draw.uniform(LEAST_S, FREEZE * self.longest_s)
             victim.freeze()
             self._later(seconds, victim.go_on)
         elif fault == BROKER:
