@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from workers.membership import claim_slot, instance_id
 slot = claim_slot(Path(sys.argv[1]), "generator")
-print(instance_id("generator", Path(sys.argv[1]), slot.number))
+print(instance_id("generator", Path(sys.argv[1]), slot.number), flush=True)
 if sys.argv[2:]: sys.stdin.read()
 """
 
