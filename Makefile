@@ -22,7 +22,8 @@ demo: $(VENV)/.ready  ## the whole wheel on this machine (ARGS='--once --json' p
 
 test: check  ## everything: check, then the unit, stream, integration, browser and short chaos layers
 	@$(BIN)/python tests/install_browser.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)
+	$(BIN)/python -m pytest tests/integration tests/chaos --numprocesses=2 --dist=loadfile $(ARGS)
 
 test-fast: $(VENV)/.ready-dev  ## the unit and stream layers only: no broker, no model, no browser
 	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)

@@ -147,9 +147,9 @@ def _broker(settings: Settings) -> Check:
     return Check("Kafka broker", True, f"answers at {settings.bootstrap}", necessary=own)
 
 
-def check_ports(settings: Settings) -> Check:
+def check_ports(settings: Settings, *, press: bool = False) -> Check:
     ours = _our_processes(settings)
-    needed = ports(settings)
+    needed = ports(settings, press=press)
     taken = []
     for name, port in needed.items():
         with socket.socket() as link:

@@ -14,9 +14,14 @@ def metrics_ports(settings: Settings) -> dict[str, int]:
     return {name: first + place if first else 0 for place, name in enumerate(WORKERS)}
 
 
-def ports(settings: Settings) -> dict[str, int]:
-    """Every port by what listens on it; embedded services only where the settings name no others."""
-    taken = {"desk": settings.desk_port, "newsroom": settings.newsroom_port}
+def ports(settings: Settings, *, press: bool = False) -> dict[str, int]:
+    """Every port by what listens on it; embedded services only where the settings name no others.
+
+    `press`: with the simulated press, which runs beside `copydesk up` only if somebody starts it.
+    """
+    taken = {"desk": settings.desk_port}
+    if press:
+        taken |= {"newsroom": settings.newsroom_port}
     if not settings.kafka_bootstrap:
         taken |= {"kafka": settings.kafka_port, "Kafka's controller": settings.kafka_port + 1}
     if not settings.model_server_url:

@@ -39,8 +39,8 @@ def processes(settings: Settings, *, newsroom: Sequence[str] | None = None) -> l
     ]
 
 
-def refuse_taken_ports(settings: Settings) -> None:
+def refuse_taken_ports(settings: Settings, *, press: bool) -> None:
     """Raise `Invalid` when somebody else holds a port that the stack needs: better now than from a process' log."""
-    ports = check_ports(settings)
+    ports = check_ports(settings, press=press)
     if not ports.ok:
         raise Invalid(f"ports {ports.detail}. What to do: {ports.remedy}")

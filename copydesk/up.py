@@ -18,7 +18,7 @@ def run(settings: Settings) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: told_to_stop.set())
     settings = settings.model_copy(update={"home": settings.home.resolve()})
-    refuse_taken_ports(settings)
+    refuse_taken_ports(settings, press=False)
     migrate(make_engine(settings))
     with Supervisor(settings, processes(settings)) as supervisor:
         print(

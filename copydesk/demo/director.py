@@ -66,7 +66,7 @@ class Demo:
     @contextmanager
     def stack(self) -> Iterator[Supervisor]:
         """The whole stack, running; stopped in order on the way out."""
-        refuse_taken_ports(self.settings)
+        refuse_taken_ports(self.settings, press=True)
         migrate(self.engine)
         with Supervisor(self.settings, processes(self.settings, newsroom=self._press_arguments())) as supervisor:
             yield supervisor

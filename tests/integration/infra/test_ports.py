@@ -17,18 +17,26 @@ def test_a_taken_port_is_refused_with_its_number_and_the_setting_that_moves_it(t
     with socket.create_server(("127.0.0.1", 0)) as somebody:
         port = somebody.getsockname()[1]
         with pytest.raises(Invalid, match=rf"{port} \(desk\).*COPYDESK_DESK_PORT"):
-            refuse_taken_ports(_settings(tmp_path, desk=port))
+            refuse_taken_ports(_settings(tmp_path, desk=port), press=True)
 
 
 def test_a_taken_metrics_port_is_named_with_its_worker(tmp_path: Path) -> None:
     settings = _settings(tmp_path, desk=free_ports())
     taken = socket.create_server(("127.0.0.1", settings.metrics_first_port + 1))
     with taken, pytest.raises(Invalid, match=r"scorer's metrics.*COPYDESK_METRICS_FIRST_PORT"):
-        refuse_taken_ports(settings)
+        refuse_taken_ports(settings, press=True)
+
+
+def test_a_press_that_somebody_runs_beside_the_stack_is_no_trouble(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, desk=free_ports())
+    with socket.create_server(("127.0.0.1", settings.newsroom_port)):
+        refuse_taken_ports(settings, press=False)
+        with pytest.raises(Invalid, match=r"newsroom.*COPYDESK_NEWSROOM_PORT"):
+            refuse_taken_ports(settings, press=True)
 
 
 def test_free_ports_are_no_trouble(tmp_path: Path) -> None:
-    refuse_taken_ports(_settings(tmp_path, desk=free_ports()))
+    refuse_taken_ports(_settings(tmp_path, desk=free_ports()), press=True)
 
 
 def _settings(home: Path, desk: int) -> Settings:

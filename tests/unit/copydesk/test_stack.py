@@ -48,7 +48,7 @@ def test_no_first_port_is_no_metrics_port_for_anybody() -> None:
 
 
 def test_no_two_things_listen_on_one_port() -> None:
-    listens = ports(Settings())
+    listens = ports(Settings(), press=True)
 
     assert len(set(listens.values())) == len(listens) == 5 + len(WORKERS)
 
