@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     )
     kafka_username: str = Field(default="", description="Name of the Kafka user (SASL).")
     kafka_password: SecretStr = Field(default=SecretStr(""), description="Password of the Kafka user (SASL).")
-    kafka_heap_mb: int = Field(default=384, ge=128, description="Heap of the embedded broker in MB.")
+    kafka_heap_mb: int = Field(default=256, ge=128, description="Heap of the embedded broker in MB.")
     jar_cache: Path | None = Field(
         default=None, description="Where Kafka's jars are kept; default: a user cache folder."
     )
