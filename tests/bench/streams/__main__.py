@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=32, help="messages in flight, for everybody")
     parser.add_argument("--rate", type=float, default=200.0, help="articles per second offered for the latencies")
     parser.add_argument("--sizes", default="10000,100000,1000000", help="backlogs for cost and memory; empty: none")
+    parser.add_argument("--minutes", type=float, default=30.0, help="work no longer than this on one of the sizes")
     parser.add_argument("--only", default="", help="names of competitors to take, comma-separated (part of the name)")
     parser.add_argument("--write", type=Path, help="put the figures into this Markdown file, between its marks")
     options = parser.parse_args()
@@ -45,7 +46,9 @@ def main() -> None:
         try:
             say("starting the broker")
             broker.start()
-            measure(Arena(broker.settings, options.in_flight, logs), figures, sizes, options.only.lower())
+            measure(
+                Arena(broker.settings, options.in_flight, logs), figures, sizes, options.only.lower(), options.minutes
+            )
         finally:
             broker.stop()
             print(report.markdown(figures))  # what there is, also when a run failed
@@ -53,7 +56,7 @@ def main() -> None:
         report.write_between_marks(options.write, report.markdown(figures))
 
 
-def measure(arena: Arena, figures: Figures, sizes: list[int], only: str) -> None:
+def measure(arena: Arena, figures: Figures, sizes: list[int], only: str, minutes: float) -> None:
     def taking_part(all_of_them: Sequence[Competitor]) -> list[Competitor]:
         return [one for one in all_of_them if any(name.strip() in one.name.lower() for name in only.split(","))]
 
@@ -83,10 +86,11 @@ def measure(arena: Arena, figures: Figures, sizes: list[int], only: str) -> None
         source = arena.topic("small")
         arena.feed(source, size, small=True)
         for _ in range(figures.rounds if size < 50_000 else 1):
-            per_s, memory = arena.whole(COPYDESK, source, max(0.5, size / 3000 / SAMPLES))
-            figures.sizes.setdefault(size, []).append(per_s)
-            say(f"a backlog of {size}: {per_s:.0f}/s, {memory[0][1]:.0f} MB at first, {memory[-1][1]:.0f} MB at last")
-        figures.memory = memory
+            sample_s = max(0.5, size / 3000 / SAMPLES)
+            done, per_s, figures.memory = arena.whole(COPYDESK, source, sample_s, 60 * minutes)
+            figures.sizes.setdefault(size, []).append((done, per_s))
+            first, last = figures.memory[0][1], figures.memory[-1][1]
+            say(f"a backlog of {size}: {done} done, {per_s:.0f}/s, {first:.0f} MB at first, {last:.0f} MB at last")
         arena.drop(source)
 
 

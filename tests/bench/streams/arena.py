@@ -147,14 +147,19 @@ class Arena:
         self.drop(source, sink)
         return sorted(float(out[record.key] - record.timestamp) for record in articles[WARM_UP:])
 
-    def whole(self, competitor: Competitor, source: str, sample_s: float) -> tuple[float, list[tuple[int, float]]]:
-        """A backlog to its end: titles per second, and now and then (titles so far, resident MB of the worker)."""
+    def whole(
+        self, competitor: Competitor, source: str, sample_s: float, limit_s: float
+    ) -> tuple[int, float, list[tuple[int, float]]]:
+        """A backlog to its end or for `limit_s`: titles, titles per second, and now and then (titles so far, resident
+        MB of the worker).
+        """
         sink, articles = self.topic("sink"), self.titles_on(source)
         samples: list[tuple[int, float]] = []
         with self.working(competitor, source, sink, 0.0) as processes:
             wait_until(lambda: self._some(sink, processes), START_S)
-            seen, since = 0, time.monotonic()
-            while (count := self.titles_on(sink)) < articles:
+            seen, began = 0, time.monotonic()
+            since = began
+            while (count := self.titles_on(sink)) < articles and time.monotonic() < began + limit_s:
                 if count > seen:
                     seen, since = count, time.monotonic()
                 elif time.monotonic() - since > STALLED_S:
@@ -167,7 +172,8 @@ class Arena:
         last = [read_one(self.settings, sink, number, end - 1) for number, (_, end) in ends.items()]
         span_ms = max(record.timestamp for record in last if record) - min(r.timestamp for r in first if r)
         self.drop(sink)
-        return 1000 * count / span_ms, samples
+        count = sum(end for _, end in ends.values())
+        return count, 1000 * count / span_ms, samples
 
     def _some(self, sink: str, processes: list[psutil.Process]) -> int:
         for process in processes:

@@ -33,7 +33,7 @@ class Figures:
     """Articles per second offered while latencies were taken."""
     latency_ms: dict[str, list[list[float]]] = field(default_factory=dict)
     """Each round's latencies, sorted."""
-    sizes: dict[int, list[float]] = field(default_factory=dict)
-    """Titles per second by the size of the backlog."""
+    sizes: dict[int, list[tuple[int, float]]] = field(default_factory=dict)
+    """By the size of the backlog: titles made of it, titles per second."""
     memory: list[tuple[int, float]] = field(default_factory=list)
     """Over the largest backlog: titles so far, resident MB of the worker."""
