@@ -6,10 +6,10 @@ The stream workers read through `workers/stream.py`; this module serves everythi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
@@ -36,10 +36,11 @@ BATCH_OVERHEAD_BYTES = 64 * 1024
 DEAD_LETTER_ROOM_BYTES = 64 * 1024
 """What the headers of a dead letter may add to a message that was already as large as its topic takes."""
 POLL_MS = 500
-LAG_TIMEOUT_S = 30
+PATIENCE_S = 30
 SILENCE_S = 60
 """A reader that has got nothing for so long, though there is more, gives up: the client itself would wait for ever."""
 
+Answer = TypeVar("Answer")
 RawHeaders = tuple[tuple[str, bytes | None], ...]
 """Headers as they lie on a topic: whoever sent the message may have left out a value."""
 
@@ -279,18 +280,24 @@ def lag(settings: Settings, group: str, topics: Sequence[Topic]) -> int:
 
 def lags(settings: Settings, group: str, topics: Sequence[Topic]) -> dict[TopicPartition, int]:
     """The same, by partition."""
-    admin = admin_client(settings, LAG_TIMEOUT_S)
-    deadline = time.monotonic() + LAG_TIMEOUT_S
+    names = [topic.name for topic in topics]
+    return ask(settings, f"for the lag of {group!r}", lambda admin: _lags(admin, group, names))
+
+
+def ask(settings: Settings, what: str, question: Callable[[KafkaAdminClient], Answer]) -> Answer:
+    """Ask the broker as its administrator. Raises `Transient` that names `what` if there is no answer in time."""
+    admin = admin_client(settings, PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
     try:
         while True:
             try:
-                return _lags(admin, group, [topic.name for topic in topics])
-            except RetriableError as error:  # a broker that has just started looks for its coordinator first
+                return question(admin)
+            except RetriableError:  # a broker that has just started looks for the group's coordinator first
                 if time.monotonic() > deadline:
-                    raise Transient(f"cannot measure the lag of {group!r}: {error}") from error
+                    raise
                 time.sleep(0.2)
     except KafkaError as error:
-        raise Transient(f"cannot measure the lag of {group!r}: {error}") from error
+        raise Transient(f"cannot ask {settings.bootstrap} {what}: {error}") from error
     finally:
         admin.close()
 

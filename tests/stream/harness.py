@@ -11,7 +11,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from infra.settings import Settings
+from schemas.envelope import encode
 from schemas.topics import ARTICLES
+from tests.samples import NOW, make_article
 from workers.dead_letters import RawHeaders
 from workers.stream import SafeConsumer, SafeThread, Streams, add_lane, build_app
 from workers.window import Handler, Lane, Window
@@ -103,6 +105,13 @@ class Bench:
 
 async def _nothing() -> None:
     return None
+
+
+async def arrive(bench: Bench, *offsets: int) -> None:
+    """The articles of these numbers lie at these offsets."""
+    for offset in offsets:
+        message = encode(make_article(offset), source="test", time=NOW)
+        await bench.deliver(offset, message.value, message.headers)
 
 
 async def until(condition: Any) -> None:

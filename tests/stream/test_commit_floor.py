@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.envelope import Envelope, encode
+from schemas.envelope import Envelope
 from schemas.errors import Unavailable
-from tests.samples import NOW, make_article
-from tests.stream.harness import FIRST, Bench, until
+from tests.samples import make_article
+from tests.stream.harness import FIRST, Bench, arrive, until
 from workers.window import Outlet
 
 
@@ -51,12 +51,6 @@ async def bench(tmp_path: Path, gates: Gates) -> AsyncIterator[Bench]:
     bench.window.close()
     gates.let(*range(100))
     await bench.stop()
-
-
-async def arrive(bench: Bench, *offsets: int) -> None:
-    for offset in offsets:
-        message = encode(make_article(offset), source="test", time=NOW)
-        await bench.deliver(offset, message.value, message.headers)
 
 
 async def test_nothing_is_committed_while_a_message_is_in_hand(bench: Bench, gates: Gates) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.envelope import Envelope, encode
+from schemas.envelope import Envelope
 from schemas.errors import Unavailable
-from tests.samples import NOW, make_article
-from tests.stream.harness import FIRST, Bench, until
+from tests.samples import make_article
+from tests.stream.harness import FIRST, Bench, arrive, until
 from workers import stream as stream_module
 from workers.window import Outlet
 
@@ -46,12 +46,6 @@ async def bench(tmp_path: Path, hold: Hold) -> AsyncIterator[Bench]:
     bench.window.close()
     hold.let(*range(20))
     await bench.stop()
-
-
-async def arrive(bench: Bench, *offsets: int) -> None:
-    for offset in offsets:
-        message = encode(make_article(offset), source="test", time=NOW)
-        await bench.deliver(offset, message.value, message.headers)
 
 
 async def test_what_is_at_work_is_finished_and_committed_before_partitions_move(bench: Bench, hold: Hold) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.envelope import Envelope, encode
+from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
-from tests.samples import NOW, make_article
-from tests.stream.harness import Bench, until
+from tests.samples import make_article
+from tests.stream.harness import Bench, arrive, until
 from workers import outage as outage_module
 from workers.window import Outlet
 
@@ -45,12 +45,6 @@ async def bench(tmp_path: Path, desk: Desk) -> AsyncIterator[Bench]:
     bench.window.close()
     desk.go.set()
     await bench.stop()
-
-
-async def arrive(bench: Bench, *offsets: int) -> None:
-    for offset in offsets:
-        message = encode(make_article(offset), source="test", time=NOW)
-        await bench.deliver(offset, message.value, message.headers)
 
 
 async def test_what_is_finished_while_stopping_is_not_committed_past_what_was_put_back(
