@@ -26,7 +26,7 @@ from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, di
 from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
-from training.dataset import Snapshot, read_tables, select_examples, select_holdout, write_snapshot
+from training.dataset import TRAIN, Selection, read_tables, select_examples, select_holdout, write_snapshot
 from training.evaluate import judge_titles, metrics_of, pair_up, write_titles
 from training.finetune import TrainingLog, finetune, write_manifest
 from training.gate import judge
@@ -96,23 +96,24 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
         champion=registry.get(alias.version) if alias else None,
         say=Progress(folder),
     )
-    corrections, articles = read_tables(engine)
-    snapshot = write_snapshot(select_examples(corrections, articles), settings.home)
-    train(this, snapshot)
-    gate = evaluate(this, select_holdout(articles, this.recipe.holdout_stories))
-    result = report(this, snapshot, gate, time.monotonic() - began)
+    tables = read_tables(engine)
+    selection = select_examples(*tables)
+    snapshot = write_snapshot(selection.examples, settings.home)
+    train(this, selection, snapshot.hash)
+    gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories))
+    result = report(this, selection, snapshot.hash, gate, time.monotonic() - began)
     partial = folder / f"{RESULT_FILE}.part"
     partial.write_text(result.model_dump_json(indent=1))
     partial.replace(folder / RESULT_FILE)
     return result
 
 
-def train(this: Run, snapshot: Snapshot) -> None:
+def train(this: Run, selection: Selection, dataset_hash: str) -> None:
     """Fine-tune, and describe the artefact in its manifest."""
     settings, recipe = this.settings, this.recipe
     base_name, base_revision = base_identity(settings)
-    examples = snapshot.selection.examples
-    approved = sum(example.verdict == "approved" for example in examples)
+    examples = selection.of(TRAIN)
+    approved = sum(example.title == example.title_before for example in examples)
     what = f"training {this.version} on {len(examples) - approved} corrections and {approved} approvals"
     this.say(f"{what}: loading the base model")
     log: TrainingLog = finetune(
@@ -133,7 +134,7 @@ def train(this: Run, snapshot: Snapshot) -> None:
         "parent": this.champion.version if this.champion else None,
         "base_model": base_name,
         "base_revision": base_revision,
-        "dataset_hash": snapshot.hash,
+        "dataset_hash": dataset_hash,
         "prompt_version": recipe.prompt_version,
         "prompt_digest": prompts.digest(recipe.prompt_version),
         "recipe": recipe.model_dump(mode="json"),
@@ -180,7 +181,7 @@ def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
     )
 
 
-def report(this: Run, snapshot: Snapshot, gate: GateReport, seconds: float) -> RunResult:
+def report(this: Run, selection: Selection, dataset_hash: str, gate: GateReport, seconds: float) -> RunResult:
     """Everything that the registry will want to know."""
     base_name, base_revision = base_identity(this.settings)
     return RunResult(
@@ -191,11 +192,11 @@ def report(this: Run, snapshot: Snapshot, gate: GateReport, seconds: float) -> R
         digest=digest_folder(this.artefact),
         base_model=base_name,
         base_revision=base_revision,
-        dataset_hash=snapshot.hash,
+        dataset_hash=dataset_hash,
         prompt_version=this.recipe.prompt_version,
         prompt_digest=prompts.digest(this.recipe.prompt_version),
         config=this.recipe.model_dump(mode="json"),
-        uses=snapshot.selection.uses,
+        uses=selection.uses,
         gate=gate,
         seconds=seconds,
     )

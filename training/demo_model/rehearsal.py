@@ -19,7 +19,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from infra.newsroom.stories import Story, write_story
-from training.dataset import Example
+from training.dataset import TRAIN, Example, Origin
 from training.demo_model.export import BASE_NAME
 from training.demo_model.report import Report, measure, titles
 from training.finetune import finetune
@@ -69,13 +69,14 @@ def examples(number: int) -> list[Example]:
 def _example(story: Story) -> Example:
     identity = uuid.uuid5(uuid.NAMESPACE_URL, story.text)
     return Example(
-        correction_id=identity,
+        example_id=str(identity),
         article_id=identity,
         revision=1,
         story_id=identity,
         text=story.text,
         title=story.house_title,
-        verdict="corrected" if story.flaws else "approved",
+        origin=Origin.correction if story.flaws else Origin.approval,
+        split=TRAIN,
         error_tags=tuple(sorted(story.flaws)),
         curator="rehearsal",
         title_before=story.careless_title,

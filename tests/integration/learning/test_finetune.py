@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from infra.model_server.engine import Engine
 from infra.registry import digest_folder
 from tests.learning_samples import article_row, correction_row, tale
-from training.dataset import Example, select_examples
+from training.dataset import TRAIN, Example, select_examples
 from training.evaluate import write_titles
 from training.finetune import TrainingLog, encode, finetune, write_manifest
 from training.recipe import CONFIGS, Quantization, Recipe, Start, load_recipe
@@ -25,7 +25,7 @@ RECIPE = Recipe(learning_rate=5e-3, epochs=6, batch_size=4, max_tokens=512)
 def examples() -> tuple[Example, ...]:
     articles = [article_row(number) for number in range(12)]
     rows = [correction_row(article, tale(number).house_title) for number, article in enumerate(articles)]
-    return select_examples(rows, articles).examples
+    return select_examples(rows, articles).of(TRAIN)
 
 
 def train(

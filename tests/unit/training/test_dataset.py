@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.training import MISSING_ARTICLE
 from tests.learning_samples import article_row, correction_row
-from training.dataset import HOLDOUT, TRAIN, is_held_out, select_examples, select_holdout, write_snapshot
+from training.dataset import HOLDOUT, TRAIN, Origin, is_held_out, select_examples, select_holdout, write_snapshot
 
 TRAINED_STORY = next(UUID(int=number) for number in range(100) if not is_held_out(UUID(int=number)))
 HELD_OUT_STORY = next(UUID(int=number) for number in range(100) if is_held_out(UUID(int=number)))
@@ -28,7 +28,7 @@ CORPORA = st.lists(
 def test_no_story_and_no_article_is_ever_on_both_sides(corpus: list[tuple[int, int, UUID]]) -> None:
     articles = [article_row(number, revision=revision, story_id=story) for number, revision, story in corpus]
     corrections = [correction_row(article, f"Title {index}", minute=index) for index, article in enumerate(articles)]
-    trained = select_examples(corrections, articles).examples
+    trained = select_examples(corrections, articles).of(TRAIN)
     held_out = select_holdout(articles, limit=1000)
     assert not {one.story_id for one in trained} & {one.story_id for one in held_out}
     assert not {one.article_id for one in trained} & {one.article_id for one in held_out}
@@ -56,7 +56,7 @@ def test_the_latest_verdict_on_an_article_holds() -> None:
     article = article_row(1, story_id=TRAINED_STORY)
     early, late = correction_row(article, "Early", minute=1), correction_row(article, "Late", minute=2)
     selection = select_examples([late, early], [article])
-    assert [example.title for example in selection.examples] == ["Late"]
+    assert [example.title for example in selection.of(TRAIN)] == ["Late"]
     assert {use.correction_id: use.split for use in selection.uses} == {
         late.correction_id: TRAIN,
         early.correction_id: "left out: a later verdict on the article holds",
@@ -78,23 +78,23 @@ def test_every_correction_is_accounted_for_with_its_reason() -> None:
         spiked.article_id: "left out: no title to learn",
         missing.article_id: MISSING_ARTICLE,
     }
-    assert [example.article_id for example in selection.examples] == [open_one.article_id]
+    assert [example.article_id for example in selection.of(TRAIN)] == [open_one.article_id]
 
 
 def test_approvals_are_learned_from_as_well() -> None:
     article = article_row(1, story_id=TRAINED_STORY)
     selection = select_examples([correction_row(article, "Good as it was", verdict="approved")], [article])
-    assert [(example.title, example.verdict) for example in selection.examples] == [("Good as it was", "approved")]
+    assert [(example.title, example.origin) for example in selection.of(TRAIN)] == [("Good as it was", Origin.approval)]
 
 
 def test_a_snapshot_is_named_by_its_content_and_the_order_of_corrections_does_not_matter(tmp_path: Path) -> None:
     articles = [article_row(number, story_id=TRAINED_STORY) for number in range(6)]
     rows = [correction_row(article, f"Title {index}") for index, article in enumerate(articles)]
-    first = write_snapshot(select_examples(rows, articles), tmp_path)
-    second = write_snapshot(select_examples(rows[::-1], articles[::-1]), tmp_path)
-    other = write_snapshot(select_examples(rows[:-1], articles), tmp_path)
+    first = write_snapshot(select_examples(rows, articles).examples, tmp_path)
+    second = write_snapshot(select_examples(rows[::-1], articles[::-1]).examples, tmp_path)
+    other = write_snapshot(select_examples(rows[:-1], articles).examples, tmp_path)
     assert (first.hash, first.folder) == (second.hash, second.folder)
     assert other.hash != first.hash
     lines = [json.loads(line) for line in (first.folder / "train.jsonl").read_text().splitlines()]
     assert {line["title"] for line in lines} == {f"Title {index}" for index in range(6)}
-    assert json.loads((first.folder / "manifest.json").read_text())["sha256"] == first.hash
+    assert json.loads((first.folder / "manifest.json").read_text())["hash"] == first.hash

@@ -1,82 +1,47 @@
-"""Corrections become training data: one example per article, split by story so that nothing leaks.
-
-A story belongs to the held-out side for ever, whoever writes about it and whenever: that is decided by its id alone.
-What is held out is never trained on; what is trained on is never evaluated on.
-"""
+"""The newsroom's tables become examples: the latest verdict of a person on each article."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from schemas.events import Verdict
-from schemas.records import ArticleRow, CorrectionRow
+from schemas.records import ArticleRow, CorrectionRow, ScoreRow
 from schemas.training import MISSING_ARTICLE, Use
-
-HOLDOUT_SHARE = 0.3
-"""Share of all stories that is kept for evaluation."""
-TRAIN = "train"
-HOLDOUT = "holdout"
+from training.dataset.example import HOLDOUT, TRAIN, Example, Origin, is_held_out
 
 
-def is_held_out(story_id: UUID) -> bool:
-    """Whether a story is kept for evaluation. It does not depend on Python's or any other process's hash seed."""
-    digest = hashlib.sha256(b"copydesk holdout " + story_id.bytes).digest()
-    return int.from_bytes(digest[:8], "big") < HOLDOUT_SHARE * 2**64
+class Tables(NamedTuple):
+    """What is read: verdicts, the articles that they or the evaluation may need, and which titles were audited."""
 
-
-@dataclass(frozen=True)
-class Example:
-    """An article and the title that a person wrote or approved, with who said so and about what."""
-
-    correction_id: UUID
-    article_id: UUID
-    revision: int
-    story_id: UUID
-    text: str
-    title: str
-    verdict: str
-    error_tags: tuple[str, ...]
-    curator: str
-    title_before: str
-    model_version: str
-
-    @property
-    def line(self) -> str:
-        """One line of JSON, the same for the same example everywhere."""
-        values = self.__dict__ | {
-            name: str(self.__dict__[name]) for name in ("correction_id", "article_id", "story_id")
-        }
-        return json.dumps(values, ensure_ascii=False, sort_keys=True)
+    corrections: Sequence[CorrectionRow]
+    articles: Sequence[ArticleRow]
+    audited: AbstractSet[UUID]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is trained on, and what became of every correction there is."""
+    """The examples of all splits, and what became of every correction there is."""
 
     examples: tuple[Example, ...]
     uses: tuple[Use, ...]
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A selection on disk; `hash` is the sha256 (hex) of its JSONL file."""
-
-    folder: Path
-    hash: str
-    selection: Selection
+    def of(self, split: str) -> tuple[Example, ...]:
+        """The examples of one split."""
+        return tuple(example for example in self.examples if example.split == split)
 
 
-def select_examples(corrections: Iterable[CorrectionRow], articles: Iterable[ArticleRow]) -> Selection:
-    """The latest verdict on each article, if it yields a title, may be used, and is not held out.
+def select_examples(
+    corrections: Iterable[CorrectionRow], articles: Iterable[ArticleRow], audited: AbstractSet[UUID] = frozenset()
+) -> Selection:
+    """The latest verdict on each article, if it yields a title and may be used. `audited` are ids of titles.
 
     The examples come in the order of their ids, so that the same corrections give the same dataset.
     """
@@ -93,8 +58,8 @@ def select_examples(corrections: Iterable[CorrectionRow], articles: Iterable[Art
         superseded = latest[row.article_id] != row.correction_id
         split = _split(row, article, superseded=superseded, held_out=row.article_id in held_out)
         uses.append(Use(correction_id=row.correction_id, article_id=row.article_id, split=split))
-        if split == TRAIN and article is not None:
-            examples.append(_example(row, article))
+        if split in (TRAIN, HOLDOUT) and article is not None:
+            examples.append(_example(row, article, split, audited=row.title_id in audited))
     return Selection(tuple(examples), tuple(uses))
 
 
@@ -105,26 +70,30 @@ def _split(row: CorrectionRow, article: ArticleRow | None, *, superseded: bool, 
         return "left out: a later verdict on the article holds"
     if row.verdict == Verdict.spiked or not row.title_after.strip():
         return "left out: no title to learn"
-    if held_out:
-        return HOLDOUT
     if not article.training_allowed:
         return f"left out: {article.training_reason or 'the publisher reserves training'}"
-    return TRAIN
+    return HOLDOUT if held_out else TRAIN
 
 
-def _example(row: CorrectionRow, article: ArticleRow) -> Example:
+def _example(row: CorrectionRow, article: ArticleRow, split: str, *, audited: bool) -> Example:
+    judged = Origin.correction if row.verdict == Verdict.corrected else Origin.approval
     return Example(
-        correction_id=row.correction_id,
+        example_id=str(row.correction_id),
         article_id=row.article_id,
         revision=row.revision,
         story_id=article.story_id,
         text=article.text,
         title=row.title_after,
-        verdict=row.verdict,
+        origin=Origin.audit if audited else judged,
+        split=split,
+        source=article.source,
+        language=article.language,
+        at=row.decided_at,
         error_tags=tuple(row.error_tags),
         curator=row.curator,
         title_before=row.title_before,
         model_version=row.model_version,
+        prompt_version=row.prompt_version,
     )
 
 
@@ -142,7 +111,7 @@ def select_holdout(articles: Iterable[ArticleRow], limit: int) -> tuple[ArticleR
     return tuple(by_story[story] for story in ordered[:limit])
 
 
-def read_tables(engine: Engine) -> tuple[Sequence[CorrectionRow], Sequence[ArticleRow]]:
+def read_tables(engine: Engine) -> Tables:
     """All corrections, and the articles that they or the evaluation may need."""
     with Session(engine, expire_on_commit=False) as session:
         corrections = session.exec(select(CorrectionRow)).all()
@@ -153,25 +122,6 @@ def read_tables(engine: Engine) -> tuple[Sequence[CorrectionRow], Sequence[Artic
             for article in session.exec(select(ArticleRow).order_by(col(ArticleRow.fetched_at)))
             if article.article_id in judged or article.story_id in held_out
         ]
+        audited = frozenset(session.exec(select(ScoreRow.title_id).where(col(ScoreRow.audit))))
         session.expunge_all()
-    return corrections, articles
-
-
-def write_snapshot(selection: Selection, home: Path) -> Snapshot:
-    """Write the selection below `home`/datasets; the same selection is the same folder. The manifest comes last."""
-    content = "".join(example.line + "\n" for example in selection.examples).encode()
-    digest = hashlib.sha256(content).hexdigest()
-    folder = home / "datasets" / digest[:16]
-    manifest = folder / "manifest.json"
-    if not manifest.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "train.jsonl").write_bytes(content)
-        facts = {
-            "sha256": digest,
-            "examples": len(selection.examples),
-            "verdicts": Counter(example.verdict for example in selection.examples),
-            "uses": Counter(use.split for use in selection.uses),
-            "holdout_share": HOLDOUT_SHARE,
-        }
-        manifest.write_text(json.dumps(facts, indent=2, sort_keys=True))
-    return Snapshot(folder, digest, selection)
+    return Tables(corrections, articles, audited)
