@@ -131,11 +131,11 @@ class Demo:
     def _turned(self, runs_before: int) -> bool:
         if not self.options.retrain:
             return self._press_exhausted()
+        if self.snapshot.runs_finished > runs_before and self.snapshot.run_state == "failed":
+            return True  # it would fail again: that is the outcome, and it is told
+        # where the gate refuses, the curator goes on: the next version learns from more
         swapped = self.snapshot.champion != self.champion_before and bool(self.champion_before)
-        if swapped:
-            return self.snapshot.titles_by(self.snapshot.champion) >= TITLES_AFTER_SWAP
-        # the gate refused, or the training failed: that is the outcome, and it is told
-        return self.snapshot.runs_finished > runs_before and self.snapshot.run_state in ("refused", "failed")
+        return swapped and self.snapshot.titles_by(self.snapshot.champion) >= TITLES_AFTER_SWAP
 
     def _settle(self, view: LiveView) -> None:
         """Until every article has a judged title and all is quiet, or nothing has moved for long."""
@@ -183,6 +183,8 @@ class Demo:
             return f"{shot.champion} is champion and writes the titles of new articles"
         if shot.run_state == "running":
             return shot.run_explanation or "training"
+        if shot.run_state == "refused":
+            return f"{shot.run_explanation}; the scripted curator goes on"
         return f"the scripted curator corrects: {shot.corrected} corrections, training starts at {needed}"
 
     def _press_arguments(self) -> list[str]:
