@@ -101,8 +101,8 @@ def migrate(engine: Engine) -> None:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """A session that commits at the end; database trouble becomes a verdict as in `verdicts`."""
-    with verdicts(engine), Session(engine) as session:
+    """A session that commits at the end; its rows stay readable. Trouble becomes a verdict as in `verdicts`."""
+    with verdicts(engine), Session(engine, expire_on_commit=False) as session:
         yield session
         session.commit()
 

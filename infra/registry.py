@@ -17,6 +17,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from infra.database import transaction
 from infra.settings import DEMO_MODEL, Settings
 from schemas.records import AliasHistoryRow, AliasRow, ModelVersionRow
 
@@ -61,7 +62,10 @@ def _utc_now() -> datetime:
 
 
 class ModelRegistry:
-    """Reads and writes the registry's tables. Rows that it hands out are detached from any session."""
+    """Reads and writes the registry's tables. Rows that it hands out are detached from any session.
+
+    Everything raises `Unavailable` while the database is away, locked or full.
+    """
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = _utc_now) -> None:
         self._engine = engine
@@ -72,9 +76,8 @@ class ModelRegistry:
         known = self.get(row.version)
         if known is None:
             try:
-                with self._session() as session:
+                with transaction(self._engine) as session:
                     session.add(row)
-                    session.commit()
                 return
             except IntegrityError:  # another process was faster
                 known = self.get(row.version)
@@ -83,12 +86,12 @@ class ModelRegistry:
 
     def get(self, version: str) -> ModelVersionRow | None:
         """One version, or None."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             return session.get(ModelVersionRow, version)
 
     def alias(self, alias: str) -> AliasRow | None:
         """What the alias stands for now, or None while it was never set."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             return session.get(AliasRow, alias)
 
     def set_alias(
@@ -115,10 +118,9 @@ class ModelRegistry:
             decided_at=self._now(),
         )
         try:
-            with self._session() as session:
+            with transaction(self._engine) as session:
                 self._swap(session, alias, version, expected_sequence)
                 session.add(row)
-                session.commit()
         except IntegrityError as error:
             raise Conflict(f"alias {alias} was moved by somebody else") from error
         return row
@@ -139,34 +141,30 @@ class ModelRegistry:
 
     def history(self, alias: str) -> list[AliasHistoryRow]:
         """Every move of the alias, the oldest first."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             query = select(AliasHistoryRow).where(AliasHistoryRow.alias == alias)
             return [*session.exec(query.order_by(col(AliasHistoryRow.sequence)))]
 
     def unannounced(self) -> list[AliasHistoryRow]:
         """Moves whose event no broker has acknowledged yet, the oldest first."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             query = select(AliasHistoryRow).where(col(AliasHistoryRow.announced).is_(False))
             return [*session.exec(query.order_by(col(AliasHistoryRow.alias), col(AliasHistoryRow.sequence)))]
 
     def mark_announced(self, alias: str, sequence: int) -> None:
         """The broker has acknowledged this move's event."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             row = session.get(AliasHistoryRow, (alias, sequence))
             if row is None:
                 raise UnknownVersion(f"alias {alias} has no move {sequence}")
             row.announced = True
             session.add(row)
-            session.commit()
 
     def list(self) -> list[ModelVersionRow]:  # last of the methods: below it, `list` would mean this one to mypy
         """All versions, the oldest first."""
-        with self._session() as session:
+        with transaction(self._engine) as session:
             query = select(ModelVersionRow).order_by(col(ModelVersionRow.created_at), col(ModelVersionRow.version))
             return [*session.exec(query)]
-
-    def _session(self) -> Session:
-        return Session(self._engine, expire_on_commit=False)
 
 
 def ensure_first_champion(registry: ModelRegistry, first: ModelVersionRow) -> None:

@@ -1,4 +1,7 @@
-"""The retrainer's tables: runs, and which correction went into which. Reads and writes, no decisions."""
+"""The retrainer's tables: runs, and which correction went into which. Reads and writes, no decisions.
+
+Everything raises `Unavailable` while the database is away, locked or full.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, func, select
 
+from infra.database import transaction
 from infra.observability import metrics
 from infra.settings import Settings
 from schemas.events import Verdict
@@ -33,7 +37,7 @@ class Ledger:
 
     def facts(self, settings: Settings) -> Facts:
         """What the trigger decides on."""
-        with Session(self.engine) as session:
+        with transaction(self.engine) as session:
             used = select(TrainingExampleRow.correction_id)
             fresh = session.exec(
                 select(func.count())
@@ -60,17 +64,17 @@ class Ledger:
 
     def running(self) -> TrainingRunRow | None:
         """The run that is under way, or was when its process ended."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with transaction(self.engine) as session:
             return session.exec(select(TrainingRunRow).where(TrainingRunRow.state == RUNNING)).first()
 
     def latest(self) -> TrainingRunRow | None:
         """The run that started last."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with transaction(self.engine) as session:
             return session.exec(select(TrainingRunRow).order_by(col(TrainingRunRow.started_at).desc())).first()
 
     def count(self) -> int:
         """How many runs there ever were."""
-        with Session(self.engine) as session:
+        with transaction(self.engine) as session:
             return session.exec(select(func.count()).select_from(TrainingRunRow)).one()
 
     def begin(self, run_id: UUID, version: str, parent: str | None, facts: Facts, actor: str, why: str) -> None:
@@ -85,22 +89,20 @@ class Ledger:
             actor=actor,
             explanation=why,
         )
-        with Session(self.engine) as session:
+        with transaction(self.engine) as session:
             session.add(row)
-            session.commit()
 
     def tell(self, run_id: UUID, words: str) -> None:
         """How far the run is."""
-        with Session(self.engine) as session:
+        with transaction(self.engine) as session:
             row = session.get_one(TrainingRunRow, run_id)
             if row.explanation != words:
                 row.explanation = words
                 session.add(row)
-                session.commit()
 
     def end(self, run_id: UUID, state: str, words: str, result: RunResult | None = None) -> None:
         """A run has ended; with a result, the corrections it saw count as seen. Repeating it changes nothing."""
-        with Session(self.engine) as session:
+        with transaction(self.engine) as session:
             row = session.get_one(TrainingRunRow, run_id)
             row.state, row.explanation, row.finished_at = state, words, self.now()
             if result is not None:
@@ -110,5 +112,4 @@ class Ledger:
                     if use.split != MISSING_ARTICLE:
                         session.merge(TrainingExampleRow(run_id=run_id, **use.model_dump()))
             session.add(row)
-            session.commit()
         metrics.TRAINING_RUNS.labels(state).inc()

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from infra.registry import CHAMPION, Conflict, ModelRegistry
 from infra.settings import Settings
+from schemas.errors import Unavailable
 from schemas.records import ModelVersionRow, TrainingRunRow
 from schemas.training import LOG_FILE, PROGRESS_FILE, RESULT_FILE, RunResult
 from workers.retrainer.ledger import FAILED, INTERRUPTED, PROMOTED, REFUSED, Ledger
@@ -27,7 +28,7 @@ LOG_LINES = 2
 
 
 class Runner:
-    """Starts, watches and ends runs. Not thread-safe."""
+    """Starts, watches and ends runs. Not thread-safe. Raises `Unavailable` while the database is: do it again later."""
 
     def __init__(self, settings: Settings, ledger: Ledger, registry: ModelRegistry) -> None:
         self._settings = settings
@@ -40,13 +41,17 @@ class Runner:
         """Start a run; None if somebody else's is under way."""
         if not self._take_lock():
             return None
-        if self._ledger.running() is not None:  # left over; it is ended first
-            self._release()
-            return None
         run_id = uuid4()
-        version = f"v{self._ledger.count() + 2}-{run_id.hex[:6]}"  # v1 is the one that comes with Copydesk
-        champion = self.registry.alias(CHAMPION)
-        self._ledger.begin(run_id, version, champion.version if champion else None, facts, actor, why)
+        try:
+            if self._ledger.running() is not None:  # left over; it is ended first
+                self._release()
+                return None
+            version = f"v{self._ledger.count() + 2}-{run_id.hex[:6]}"  # v1 is the one that comes with Copydesk
+            champion = self.registry.alias(CHAMPION)
+            self._ledger.begin(run_id, version, champion.version if champion else None, facts, actor, why)
+        except Unavailable:
+            self._release()
+            raise
         folder = self._folder(run_id)
         folder.mkdir(parents=True, exist_ok=True)
         assert self._lock is not None
@@ -73,11 +78,10 @@ class Runner:
             self._pass_on_progress(row)
             return None
         code = self._child.returncode if self._child is not None else None
+        words = self._finish(row, code if ours else None)  # without the database all this is done again, from here
         self._child = None
-        try:
-            return self._finish(row, code if ours else None)
-        finally:
-            self._release()
+        self._release()
+        return words
 
     def stop(self) -> None:
         """Interrupt our own run; it starts again when the trigger is asked next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infra.database import make_engine, migrate
@@ -39,13 +40,13 @@ def main(settings: Settings) -> None:
     registry = ModelRegistry(engine)
     ledger = Ledger(engine, lambda: datetime.now(UTC))
     runner = Runner(settings, ledger, registry)
-    first_champion(registry, settings, datetime.now(UTC))
     _announce_at_start(registry, settings, stopping, condition)
     while not stopping.wait(settings.retrain_poll_s):
-        look(settings, ledger, runner)
-        _try_announcing(registry, settings, condition)
+        _try("looking", lambda: look(settings, ledger, runner), condition)
+        _try("announcing", lambda: announce(registry, settings), condition)
         condition.beat()
-    runner.stop()  # only here: if we end by a defect, the training goes on and the next retrainer finishes it
+    # only here: if we end by a defect, the training goes on and the next retrainer finishes it
+    _try("writing down that the training was interrupted", runner.stop, condition)
 
 
 def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
@@ -68,6 +69,7 @@ def _announce_at_start(
     """The generators wait for a champion: nothing else matters before the broker has it."""
     while not stopping.is_set():
         try:
+            first_champion(registry, settings, datetime.now(UTC))
             create_topics(settings)
             announce(registry, settings, again=True)
             condition.started()
@@ -78,10 +80,11 @@ def _announce_at_start(
             stopping.wait(settings.retrain_poll_s)
 
 
-def _try_announcing(registry: ModelRegistry, settings: Settings, condition: health.Condition) -> None:
+def _try(what: str, attempt: Callable[[], object], condition: health.Condition) -> None:
+    """What fails because the broker or the database is away is left as it was, and the next round tries again."""
     try:
-        announce(registry, settings)
-        condition.settled("announcing")
-    except Transient as trouble:  # stays unannounced in the registry; the next round tries again
-        condition.trouble("announcing", trouble)
-        log.warning("cannot announce a promotion yet: %s", trouble)
+        attempt()
+        condition.settled(what)
+    except Transient as trouble:
+        condition.trouble(what, trouble)
+        log.warning("%s has to wait: %s", what, trouble)
