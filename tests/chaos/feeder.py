@@ -23,8 +23,6 @@ GROUPS: dict[str, tuple[Topic, ...]] = {
     "copydesk.archivist": TOPICS,
 }
 BATCH = 50
-BACKLOG = 400
-"""Articles and titles that wait; more would only wait longer."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,12 @@ def positions(settings: Settings) -> list[Position]:
 
 
 class Feeder(threading.Thread):
-    """Sends up to `limit` articles, or without end until `enough`; goes on measuring until `end`."""
+    """Sends up to `limit` articles, or without end until `enough`, so that about `backlog` articles and titles wait.
 
-    def __init__(self, settings: Settings, source: Iterator[Sent], limit: int | None) -> None:
+    It goes on measuring until `end`.
+    """
+
+    def __init__(self, settings: Settings, source: Iterator[Sent], limit: int | None, backlog: int) -> None:
         super().__init__(name="feeder", daemon=True)
         self.sent: list[Sent] = []
         self.positions: list[Position] = []
@@ -74,6 +75,7 @@ class Feeder(threading.Thread):
         self._settings = settings
         self._source = source
         self._limit = limit
+        self._backlog = backlog
         self._enough = self._over = False
 
     def enough(self) -> None:
@@ -123,7 +125,7 @@ class Feeder(threading.Thread):
         if full:  # what was measured before the last article was sent settles nothing
             self.measured_at = began
         waiting = sum(each.end - each.committed for each in found if each.group != "copydesk.archivist")
-        while not self.full and waiting < BACKLOG:
+        while not self.full and waiting < self._backlog:
             room = BATCH if self._limit is None else min(BATCH, self._limit - len(self.sent))
             self._send([next(self._source) for _ in range(room)])
             waiting += room

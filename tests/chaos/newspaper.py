@@ -9,12 +9,17 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import urllib.request
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import psycopg
+from prometheus_client.parser import text_string_to_metric_families
+from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 
 from infra.kafka import create_topics, make_producer, send_acked
@@ -48,6 +53,7 @@ class Newspaper:
         self.supervisor = Supervisor()
         self.adapter: Adapter = make_adapter()
         self._numbers = dict.fromkeys(WORKERS, 0)
+        self._metrics_ports: dict[str, int] = {}
         self._left = ExitStack()
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True)
@@ -102,8 +108,11 @@ class Newspaper:
     def add_worker(self, name: str) -> Program:
         """One more process of the worker."""
         self._numbers[name] += 1
+        full_name, port = f"{name}-{self._numbers[name]}", free_ports()
+        self._metrics_ports[full_name] = port
         command = [sys.executable, "-m", "copydesk", "worker", name]
-        return self._program(f"{name}-{self._numbers[name]}", command, environment_for(self.settings))
+        settings = self.settings.model_copy(update={"metrics_port": port})
+        return self._program(full_name, command, environment_for(settings))
 
     def workers(self, name: str = "") -> list[Program]:
         """The workers' programs, of one name or all, in the order in which they came."""
@@ -112,6 +121,10 @@ class Newspaper:
             for program in self.supervisor.programs
             if program not in (self.broker, self.model_server) and program.name.startswith(name)
         ]
+
+    def in_hand(self, name: str) -> int:
+        """How many messages all processes of the worker hold, by their own word; none for one that does not answer."""
+        return sum(_in_flight(self._metrics_ports[program.name]) for program in self.workers(name))
 
     @property
     def whole(self) -> bool:
@@ -132,6 +145,18 @@ class Newspaper:
             if process.pid != psutil.Process().pid and any(folder in word for folder in ours for word in told):
                 found.append(f"{process.pid} {' '.join(process.cmdline())[:100]}")
         return found
+
+
+def _in_flight(port: int) -> int:
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/metrics", timeout=1) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return 0
+    for family in text_string_to_metric_families(text):
+        if family.name == "copydesk_in_flight_events":
+            return int(family.samples[0].value)
+    return 0
 
 
 class Database:
@@ -158,6 +183,15 @@ class Database:
     def start(self) -> None:
         """Harmless if it runs."""
         self._server.ensure_postgres_running()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Readers go on and every writer waits, as while somebody alters the tables."""
+        with psycopg.connect(self.url.replace("+psycopg", "", 1)) as holder:
+            tables = holder.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (table,) in tables:
+                holder.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(Identifier(table)))
+            yield
 
     def close(self) -> None:
         self._server.cleanup()

@@ -62,7 +62,8 @@ class Program:
     def strike(self, signum: signal.Signals) -> None:
         """Send a signal that ends it. One that is stopped must go on first, or it would not hear a SIGTERM."""
         if self.process is not None and self.running:
-            self.struck = signum
+            if self.struck is not signal.SIGKILL:  # that one ends it, whatever comes while it does
+                self.struck = signum
             self.process.send_signal(signum)
             self.go_on()
 

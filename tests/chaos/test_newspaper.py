@@ -3,7 +3,7 @@
     make chaos SEED=7 EVENTS=10000      the long form; the same seed draws the same articles, faults and victims
     make chaos SOAK=30                  keeps feeding and striking for half an hour
 
-Inside `make test` it is short: each kind of fault once.
+Inside `make test` it is short: each kind of fault once, and each worker killed with its hands full.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 
 from tests.chaos.articles import articles
 from tests.chaos.exits import explain
-from tests.chaos.faults import SHARES, Faults
+from tests.chaos.faults import FULL, SHARES, Faults
 from tests.chaos.feeder import Feeder, positions
 from tests.chaos.newspaper import WORKERS, Newspaper
 from tests.chaos.outcome import gather, problems
@@ -28,9 +28,13 @@ SEED = int(os.environ.get("CHAOS_SEED", "1"))
 EVENTS = int(os.environ.get("CHAOS_EVENTS", "200"))
 SOAK_S = 60 * float(os.environ.get("CHAOS_SOAK") or 0)
 EVENTS_PER_FAULT = 200
+BACKLOG, SHORT_BACKLOG = 400, 60
+"""Articles and titles that wait; more would only wait longer."""
 READABLE = 0.95
 """At least this share of the articles becomes titles."""
-LONG_RUN = 1000
+LONG = bool(SOAK_S) or EVENTS >= 1000
+LIMIT = EVENTS if LONG and not SOAK_S else None
+"""A soak and the short form feed for as long as they strike."""
 SOAK_PAUSE_S = (4.0, 20.0)
 PATIENCE_S = 300.0
 """Longest time without any progress."""
@@ -44,8 +48,8 @@ def test_everything_that_comes_in_comes_out_whatever_happens(tmp_path: Path, cap
     caplog.set_level(logging.CRITICAL)  # Kafka's clients complain at length about what is done to them here
     print(f"\nchaos: seed {SEED}, {f'{SOAK_S / 60:g} minutes' if SOAK_S else f'{EVENTS} articles'}", flush=True)
     with Newspaper(tmp_path, SEED, disk_mb=100 + MOST_EVENTS * BYTES_PER_EVENT // 1_000_000) as paper:
-        feeder = Feeder(paper.settings, articles(SEED), None if SOAK_S else EVENTS)
-        faults = Faults(paper, SEED, 15 if SOAK_S or EVENTS >= LONG_RUN else 4)
+        feeder = Feeder(paper.settings, articles(SEED), LIMIT, BACKLOG if LONG else SHORT_BACKLOG)
+        faults = Faults(paper, SEED, 15 if LONG else 4)
         try:
             feeder.start()
             began = time.monotonic()
@@ -67,13 +71,14 @@ def test_everything_that_comes_in_comes_out_whatever_happens(tmp_path: Path, cap
     if broken := problems(found):
         pytest.fail("\n".join(broken), pytrace=False)
     assert {each.fault for each in faults.struck} == set(SHARES)
+    assert min(faults.in_hand.values()) >= FULL, f"killed while there was little to lose: {faults.in_hand}"
 
 
 def endure(paper: Newspaper, feeder: Feeder, faults: Faults) -> None:
     """Strike while articles flow, spread over the time of a soak, else over the articles; then wait for the last."""
     began = time.monotonic()
     pauses = random.Random(f"pauses {SEED}")
-    count = max(len(SHARES), EVENTS // EVENTS_PER_FAULT)
+    count = max(faults.kinds, EVENTS // EVENTS_PER_FAULT)
     strike_at = began + pauses.uniform(*SOAK_PAUSE_S)
     while (time.monotonic() < began + SOAK_S) if SOAK_S else (len(faults.struck) < count):
         tend(paper, feeder, faults)
@@ -87,7 +92,7 @@ def endure(paper: Newspaper, feeder: Feeder, faults: Faults) -> None:
             print(
                 f"{struck.began - began:6.0f} s {feeder.judged:7,} titles: {struck.fault}, {struck.victim}", flush=True
             )
-    if SOAK_S:
+    if LIMIT is None:
         feeder.enough()
     until_settled(paper, feeder, faults)
 
