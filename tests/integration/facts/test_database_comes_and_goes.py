@@ -1,4 +1,4 @@
-"""PostgreSQL dies in the middle and comes back: the archivist waits, goes on by itself, and buries nothing."""
+"""PostgreSQL dies in the middle and comes back: who needs it waits, goes on by itself, and buries nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -19,12 +20,12 @@ from sqlmodel import Session, func, select
 
 from infra.database import make_engine, migrate
 from infra.kafka import lag, make_producer, read_whole, send_acked
-from infra.settings import Settings
+from infra.settings import LOOPBACK, Settings
 from schemas.envelope import encode
 from schemas.records import ArticleRow, TitleRow
 from schemas.topics import ARTICLES, TITLES, TOPICS
 from tests.facts import NOON, title
-from tests.ground import environment_for, wait_until
+from tests.ground import environment_for, free_ports, wait_until
 from tests.samples import make_article
 
 if TYPE_CHECKING:
@@ -107,3 +108,38 @@ def send(settings: Settings, numbers: range) -> None:
 def count(engine: Engine, table: type[ArticleRow] | type[TitleRow]) -> int:
     with Session(engine) as session:
         return session.exec(select(func.count()).select_from(table)).one()
+
+
+@pytest.mark.timeout(400)
+def test_the_retrainer_waits_for_its_database_and_says_so(settings: Settings, database: Server) -> None:
+    stored = settings.model_copy(
+        update={
+            "database_url": SecretStr(database.address),
+            "metrics_port": free_ports(),
+            "retrain_poll_s": 0.5,
+        }
+    )
+    with (Path(stored.home) / "retrainer.log").open("ab") as log:
+        command = [sys.executable, "-m", "copydesk", "worker", "retrainer"]
+        process = subprocess.Popen(command, env=environment_for(stored), stdout=log, stderr=log)
+    try:
+        wait_until(lambda: readiness(stored) == "ok", 90)
+        database.kill()
+        wait_until(lambda: "the database" in readiness(stored), 60)
+        assert process.poll() is None, "it waits"
+        database.start()
+        wait_until(lambda: readiness(stored) == "ok", 60)
+        database.kill()
+        process.terminate()
+        assert process.wait(60) == os.EX_OK, "it stops without a database, too"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def readiness(settings: Settings) -> str:
+    """What `/readyz` says; nothing while nobody answers."""
+    try:
+        return httpx.get(f"http://{LOOPBACK}:{settings.metrics_port}/readyz", timeout=5).text.strip()
+    except httpx.HTTPError:
+        return ""
