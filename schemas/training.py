@@ -48,8 +48,19 @@ class Use(Report):
     split: str
 
 
+class Condition(Report):
+    """One of the gate's conditions: whether it is met, and the sentence that says so with its figures."""
+
+    name: str
+    met: bool
+    words: str
+
+
 class GateReport(Report):
-    """The gate's verdict with everything that it was made from. `before` is None where there was no champion."""
+    """The gate's verdict with everything that it was made from. `before` is None where there was no champion.
+
+    Where the candidate could not even be loaded, `after` has n = 0. `reasons` are the words of `conditions`.
+    """
 
     passed: bool
     verdict: str
@@ -57,6 +68,7 @@ class GateReport(Report):
     before: Metrics | None
     after: Metrics
     pairs: tuple[Pair, ...]
+    conditions: tuple[Condition, ...] = ()
 
 
 class RunResult(Report):

@@ -1,113 +1,221 @@
-"""The gate: may the challenger take the champion's place? A pure decision on two evaluations of the same stories.
+"""The gate: may the challenger take the champion's place? A pure decision on titles of the same held-out stories.
 
-A share of n titles is uncertain by about one standard error, sqrt(p (1 - p) / n). Where the challenger must not be
-worse, it may be worse by that noise; where it must be better, the gain must be real to count.
+Every condition is paired: what counts are the stories in which one model is right and the other wrong. A loss refuses
+when an exact sign test says that it is no chance, or when it is larger than the allowance whatever the test says. What
+chance does to good and to harmful challengers is worked out in docs/retrain.md and in tests/unit/training.
 """
 
 from __future__ import annotations
 
+import re
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import comb
 
-from schemas.training import Metrics
+from editorial.metrics import Judged
+from editorial.tags import TAGS
+from schemas.training import Condition
 
 MIN_STORIES = 10
 """Fewer held-out stories decide nothing."""
+SIGNIFICANCE = 0.01
+"""One-sided. Chance alone loses so many stories less often than this: then it was not chance."""
+ALLOWANCE = 0.09
+"""A loss of more than this share of the stories is too much even where it might be chance."""
+TAG_ALLOWANCE = {"other": 0.05}
+"""Tags with less: `other` is an empty title, a leaked prompt, several lines."""
+LEAST_ALLOWANCE = 2
+"""Stories. However few there are, losing so many may be chance."""
 PRECISION_MARGIN = 0.05
 """House titles say less of the article's own words than careless ones: a small loss of BERTScore is no loss."""
-MAX_EMPTY_OTHER = 0.1
-"""More titles than this share with the tag `other` (empty, leaked prompt, several lines) mean a collapsed model."""
-MIN_FIRST_PASS = 0.5
-"""A first model has no champion to be compared with; at least this share of its titles must pass the rules."""
+MAX_SPOILT = 0.1
+"""Share of titles that may be broken, copied or alike before the model counts as collapsed."""
+MIN_FIRST_RULES = 0.5
+MIN_FIRST_NAMES = 0.7
+"""A first model has no champion to be compared with; at least these shares of its titles must be right."""
+SHORTEST = 10
+"""Characters; anything shorter is no title."""
+LENGTH_FACTOR = 2.0
+"""The challenger's median length may be so many times the champion's, or its so-many-th part."""
+_COPIED_WORDS = 6
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`reasons` has one sentence per condition, those that refuse first."""
+    """`conditions` begins with those that refuse."""
 
     passed: bool
-    reasons: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One sentence per condition."""
+        return tuple(condition.words for condition in self.conditions)
 
     @property
     def summary(self) -> str:
-        """The verdict in one sentence."""
-        return f"{'passed' if self.passed else 'refused'}: {self.reasons[0]}"
+        """The verdict in one sentence: the conditions that decided."""
+        if self.passed:
+            return f"passed: {self.conditions[0].words}"
+        return f"refused: {'; '.join(condition.words for condition in self.conditions if not condition.met)}"
 
 
-@dataclass(frozen=True)
-class _Condition:
-    met: bool
-    words: str
+def judge(
+    champion: Sequence[Judged] | None,
+    challenger: Sequence[Judged],
+    articles: Sequence[str],
+    others: Sequence[Condition] = (),
+) -> Verdict:
+    """Decide on titles of the same held-out stories, whose texts are `articles`; `others` were found elsewhere.
+
+    Without a champion only absolute thresholds count.
+    """
+    if champion is not None and not len(champion) == len(challenger) == len(articles):
+        different = f"evaluated on different stories: {len(champion)} and {len(challenger)}"
+        return verdict([Condition(name="stories", met=False, words=different)])
+    if len(challenger) < MIN_STORIES:
+        few = f"only {len(challenger)} held-out stories, {MIN_STORIES} are needed"
+        return verdict([Condition(name="stories", met=False, words=few), *others])
+    compared = _relative(champion, challenger) if champion is not None else _absolute(challenger)
+    return verdict([*compared, *_collapse(champion, challenger, articles), *others])
 
 
-def judge(champion: Metrics | None, challenger: Metrics) -> Verdict:
-    """Compare evaluations of the same held-out stories. Without a champion only absolute thresholds count."""
-    conditions = _absolute(challenger) if champion is None else _relative(champion, challenger)
-    conditions.append(_collapse(challenger))
-    if challenger.n < MIN_STORIES:
-        conditions.insert(0, _Condition(False, f"only {challenger.n} held-out stories, {MIN_STORIES} are needed"))
+def verdict(conditions: Sequence[Condition]) -> Verdict:
+    """Passed if all are met."""
     ordered = sorted(conditions, key=lambda condition: condition.met)
-    return Verdict(all(condition.met for condition in ordered), tuple(condition.words for condition in ordered))
+    return Verdict(all(condition.met for condition in ordered), tuple(ordered))
 
 
-def _absolute(challenger: Metrics) -> list[_Condition]:
-    met = challenger.house_rules_pass >= MIN_FIRST_PASS
-    return [_Condition(met, f"house rules kept by {challenger.house_rules_pass:.0%} (needed: {MIN_FIRST_PASS:.0%})")]
+# --- against the champion -------------------------------------------------------------------------------------------
 
 
-def _relative(champion: Metrics, challenger: Metrics) -> list[_Condition]:
-    if champion.n != challenger.n:
-        return [_Condition(False, f"evaluated on different stories: {champion.n} and {challenger.n}")]
+def _relative(champion: Sequence[Judged], challenger: Sequence[Judged]) -> list[Condition]:
     return [
-        _rules(champion, challenger),
-        _entities(champion, challenger),
+        _not_lost("house rules", "house rules kept", champion, challenger, keeps_rules),
+        _not_lost("names and figures", "names and figures right", champion, challenger, names_right),
+        *(
+            _not_lost(f"error {tag}", f"free of the error {tag}", champion, challenger, _free_of(tag), tag)
+            for tag in TAGS
+            if any(tag in one.tags for one in [*champion, *challenger])
+        ),
         _precision(champion, challenger),
-        *_tags(champion, challenger),
+        _changed(champion, challenger),
     ]
 
 
-def _rules(champion: Metrics, challenger: Metrics) -> _Condition:
-    before, after = champion.house_rules_pass, challenger.house_rules_pass
-    fewer_errors = sum(challenger.by_tag.values()) < sum(champion.by_tag.values())
-    return _Condition(
-        after > before or (after == before and fewer_errors),
-        f"house rules kept by {before:.0%} before, {after:.0%} after",
-    )
+def keeps_rules(one: Judged) -> bool:
+    """The main measure: the title breaks no house rule."""
+    return not one.violations
 
 
-def _entities(champion: Metrics, challenger: Metrics) -> _Condition:
-    before, after = champion.entities_right, challenger.entities_right
-    allowed = _noise(before, champion.n)
-    return _Condition(
-        after >= before - allowed,
-        f"names and figures right in {before:.0%} before, {after:.0%} after (allowed loss: {allowed:.1%})",
-    )
+def names_right(one: Judged) -> bool:
+    """There is a title, and no name or figure in it is foreign to the article."""
+    return bool(one.title.strip()) and "not_in_article" not in one.tags
 
 
-def _precision(champion: Metrics, challenger: Metrics) -> _Condition:
-    before, after = champion.precision_mean, challenger.precision_mean
-    return _Condition(
-        after >= before - PRECISION_MARGIN,
-        f"precision {before:.3f} before, {after:.3f} after (allowed loss: {PRECISION_MARGIN})",
-    )
+def _free_of(tag: str) -> Callable[[Judged], bool]:
+    return lambda one: tag not in one.tags
 
 
-def _tags(champion: Metrics, challenger: Metrics) -> list[_Condition]:
-    conditions = []
-    for tag in sorted(champion.by_tag.keys() | challenger.by_tag.keys()):
-        before, after = champion.by_tag.get(tag, 0.0), challenger.by_tag.get(tag, 0.0)
-        allowed = _noise(before, champion.n)
-        if after > before:
-            words = f"error {tag} in {before:.0%} before, {after:.0%} after (allowed rise: {allowed:.1%})"
-            conditions.append(_Condition(after <= before + allowed, words))
-    return conditions
+def _not_lost(
+    name: str,
+    what: str,
+    champion: Sequence[Judged],
+    challenger: Sequence[Judged],
+    right: Callable[[Judged], bool],
+    tag: str = "",
+) -> Condition:
+    """No more stories lost than chance or the allowance explains."""
+    before, after = [right(one) for one in champion], [right(one) for one in challenger]
+    lost = sum(was and not now for was, now in zip(before, after, strict=True))
+    won = sum(now and not was for was, now in zip(before, after, strict=True))
+    allowed = max(LEAST_ALLOWANCE, TAG_ALLOWANCE.get(tag, ALLOWANCE) * len(before))
+    words = f"{what} in {_share(before)} before, {_share(after)} after ({won} stories won, {lost} lost)"
+    if lost - won > allowed:
+        refused = f": {lost - won} of {len(before)} lost, {int(allowed)} are allowed"
+    elif lost > won and (p := sign_p(lost, won)) < SIGNIFICANCE:
+        refused = f": chance loses so many with p = {p:.4f}, less than {SIGNIFICANCE}"
+    else:
+        return Condition(name=name, met=True, words=words)
+    return Condition(name=name, met=False, words=words + refused)
 
 
-def _collapse(challenger: Metrics) -> _Condition:
-    share = challenger.by_tag.get("other", 0.0)
-    return _Condition(share <= MAX_EMPTY_OTHER, f"{share:.0%} of the titles are empty or broken")
+def sign_p(lost: int, won: int) -> float:
+    """How often at least so many stories are lost if losing and winning are equally likely (exact, one-sided)."""
+    differing = lost + won
+    return sum(comb(differing, count) for count in range(lost, differing + 1)) / float(2**differing)
 
 
-def _noise(share: float, n: int) -> float:
-    """One standard error of a share; for shares near 0 or 1 never less than that of one title in `n`."""
-    return max(sqrt(share * (1 - share) / n), 1 / n) if n else 0.0
+def _precision(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
+    before = statistics.fmean(one.precision for one in champion)
+    after = statistics.fmean(one.precision for one in challenger)
+    words = f"precision {before:.3f} before, {after:.3f} after (allowed loss: {PRECISION_MARGIN})"
+    return Condition(name="precision", met=after >= before - PRECISION_MARGIN, words=words)
+
+
+def _changed(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
+    other = sum(was.title != now.title for was, now in zip(champion, challenger, strict=True))
+    words = f"{other} of {len(challenger)} titles are other than before"
+    return Condition(name="change", met=other > 0, words=words + ("" if other else ": nothing would be gained"))
+
+
+# --- by itself ------------------------------------------------------------------------------------------------------
+
+
+def _absolute(challenger: Sequence[Judged]) -> list[Condition]:
+    return [
+        _at_least("house rules", "house rules kept", challenger, keeps_rules, MIN_FIRST_RULES),
+        _at_least("names and figures", "names and figures right", challenger, names_right, MIN_FIRST_NAMES),
+    ]
+
+
+def _at_least(
+    name: str, what: str, challenger: Sequence[Judged], right: Callable[[Judged], bool], needed: float
+) -> Condition:
+    held = [right(one) for one in challenger]
+    words = f"{what} in {_share(held)} (needed of a first model: {needed:.0%})"
+    return Condition(name=name, met=sum(held) >= needed * len(held), words=words)
+
+
+def _collapse(
+    champion: Sequence[Judged] | None, challenger: Sequence[Judged], articles: Sequence[str]
+) -> list[Condition]:
+    """What no comparison of averages shows: a model that has stopped writing titles."""
+    titles = [one.title for one in challenger]
+    n = len(titles)
+    allowed = max(LEAST_ALLOWANCE, MAX_SPOILT * n)
+    copies = sum(copies_opening(title, article) for title, article in zip(titles, articles, strict=True))
+    counts = {
+        "empty or broken": (sum("other" in one.tags for one in challenger), "titles are empty or broken"),
+        "too short": (sum(len(title.strip()) < SHORTEST for title in titles), f"titles have under {SHORTEST} letters"),
+        "copies": (copies, "titles copy how their article begins"),
+        "alike": (n - len(set(titles)), "titles repeat the title of another story"),
+    }
+    conditions = [
+        Condition(name=name, met=count <= allowed, words=f"{count} of {n} {what} (allowed: {int(allowed)})")
+        for name, (count, what) in counts.items()
+    ]
+    return conditions if champion is None else [*conditions, _length(champion, challenger)]
+
+
+def copies_opening(title: str, article: str) -> bool:
+    """Whether the title is the first words of the article (at least a handful), the last one perhaps cut off."""
+    words = _WORD.findall(title.casefold())
+    if len(words) < _COPIED_WORDS:
+        return False
+    *whole, last = words
+    opening = _WORD.findall(article[: 4 * len(title) + 200].casefold())
+    return opening[: len(whole)] == whole and len(opening) > len(whole) and opening[len(whole)].startswith(last)
+
+
+def _length(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
+    before, after = (statistics.median(len(one.title) for one in side) for side in (champion, challenger))
+    met = before <= after * LENGTH_FACTOR and after <= before * LENGTH_FACTOR
+    words = f"half of the titles have {before:.0f} characters or more before, {after:.0f} after"
+    return Condition(name="length", met=met, words=words)
+
+
+def _share(held: Sequence[bool]) -> str:
+    return f"{sum(held) / len(held):.0%}"

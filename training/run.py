@@ -167,17 +167,16 @@ def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
         )
     scorer = Scorer(settings.scorer_model, settings.threads)
     judged = [judge_titles(scorer, list_of_one, holdout) for list_of_one in titles]
-    before = metrics_of(judged[0]) if this.champion is not None else None
-    after = metrics_of(judged[-1])
-    verdict = judge(before, after)
-    pairs = pair_up(holdout, judged[0], judged[1]) if before is not None else ()
+    before = judged[0] if this.champion is not None else None
+    verdict = judge(before, judged[-1], [article.text for article in holdout])
     return GateReport(
         passed=verdict.passed,
         verdict=verdict.summary,
         reasons=verdict.reasons,
-        before=before,
-        after=after,
-        pairs=pairs,
+        before=metrics_of(before) if before is not None else None,
+        after=metrics_of(judged[-1]),
+        pairs=pair_up(holdout, before, judged[-1]) if before is not None else (),
+        conditions=verdict.conditions,
     )
 
 
