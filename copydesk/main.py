@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dlt, feeds, models, replay, retrain
+from copydesk import archive, dataset, dlt, feeds, models, replay, retrain
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(archive.app, name="archive")
+app.add_typer(dataset.app, name="dataset")
 app.add_typer(dlt.app, name="dlt")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")

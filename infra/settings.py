@@ -156,6 +156,18 @@ class Settings(BaseSettings):
     retrain_cooldown_s: float = Field(default=600.0, ge=0, description="Least seconds between two trainings.")
     retrain_poll_s: float = Field(default=2.0, gt=0, description="Seconds between two looks at the trigger.")
     retrain_enabled: bool = Field(default=True, description="False: never train by itself.")
+    retrain_older_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="Share of a training's examples that may be corrections trained on before; 1: all of them.",
+    )
+    retrain_most_per_tag: int = Field(
+        default=0, ge=0, description="At most so many training examples of one error tag, newest first; 0: no limit."
+    )
+    dataset_database_url: SecretStr = Field(
+        default=SecretStr(""), description="SQLAlchemy address that `copydesk dataset import --sql` asks."
+    )
     training_config: str = Field(default="demo", description="Name or path of the training recipe's YAML.")
 
     # seen from outside

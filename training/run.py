@@ -26,7 +26,7 @@ from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, di
 from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
-from training.dataset import TRAIN, Selection, read_tables, select_examples, select_holdout, write_snapshot
+from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
 from training.evaluate import judge_titles, metrics_of, pair_up, write_titles
 from training.finetune import TrainingLog, finetune, write_manifest
 from training.gate import judge
@@ -97,8 +97,8 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
         say=Progress(folder),
     )
     tables = read_tables(engine)
-    selection = select_examples(*tables)
-    snapshot = write_snapshot(selection.examples, settings.home)
+    selection = choose(tables, retraining_rules(settings))
+    snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
     train(this, selection, snapshot.hash)
     gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories))
     result = report(this, selection, snapshot.hash, gate, time.monotonic() - began)

@@ -4,9 +4,18 @@
 `importing.py` brings rows in from elsewhere, `snapshot.py` keeps them on disk under the hash of their content.
 """
 
+from training.dataset.build import Rules
 from training.dataset.example import HOLDOUT, SPLITS, TRAIN, VALIDATION, Example, Origin, is_held_out
 from training.dataset.snapshot import DamagedDataset, Snapshot, UnknownDataset, load_snapshot, write_snapshot
-from training.dataset.tables import Selection, read_tables, select_examples, select_holdout
+from training.dataset.tables import (
+    Selection,
+    Tables,
+    choose,
+    read_tables,
+    retraining_rules,
+    select_examples,
+    select_holdout,
+)
 
 __all__ = [
     "HOLDOUT",
@@ -16,12 +25,16 @@ __all__ = [
     "DamagedDataset",
     "Example",
     "Origin",
+    "Rules",
     "Selection",
     "Snapshot",
+    "Tables",
     "UnknownDataset",
+    "choose",
     "is_held_out",
     "load_snapshot",
     "read_tables",
+    "retraining_rules",
     "select_examples",
     "select_holdout",
     "write_snapshot",

@@ -112,23 +112,23 @@ def write_ordered(examples: Iterable[Example], home: Path, facts: Mapping[str, A
         shutil.rmtree(beside, ignore_errors=True)
         _lock_file(beside).unlink(missing_ok=True)
         lock.close()
-    return _open(place)
+    return open_snapshot(place)
 
 
 def load_snapshot(home: Path, reference: str) -> Snapshot:
     """The data set of this name, of this hash or its first characters, or in this folder. Raises `UnknownDataset`."""
     datasets = home / FOLDER
     if _NAME.fullmatch(reference) and (named := datasets / NAMES / reference).is_file():
-        return _open(datasets / named.read_text().strip())
+        return open_snapshot(datasets / named.read_text().strip())
     if _HASH.fullmatch(reference):
         found = [one for one in whole_folders(home) if one.name.startswith(reference[:16])]
-        found = [one for one in found if str(_open(one).hash).startswith(reference)]
+        found = [one for one in found if str(open_snapshot(one).hash).startswith(reference)]
         if len(found) == 1:
-            return _open(found[0])
+            return open_snapshot(found[0])
         if found:
             raise UnknownDataset(f"{reference} is the beginning of {len(found)} data sets: give more characters of it")
     if (Path(reference) / MANIFEST).is_file():
-        return _open(Path(reference))
+        return open_snapshot(Path(reference))
     known = ", ".join([*names(home), *(one.name for one in whole_folders(home))][:12])
     raise UnknownDataset(
         f"there is no data set {reference!r}; "
@@ -167,7 +167,8 @@ def whole_folders(home: Path) -> list[Path]:
     return sorted(file.parent for file in (home / FOLDER).glob(f"[0-9a-f]*/{MANIFEST}"))
 
 
-def _open(folder: Path) -> Snapshot:
+def open_snapshot(folder: Path) -> Snapshot:
+    """The data set in this very folder. Raises `UnknownDataset`, `DamagedDataset`."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         if set(manifest["splits"]) != set(SPLITS):

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from infra.settings import Settings
 from schemas.events import Verdict
-from schemas.records import ArticleRow, CorrectionRow, ScoreRow
+from schemas.records import ArticleRow, CorrectionRow, ScoreRow, TrainingExampleRow
 from schemas.training import MISSING_ARTICLE, Use
+from training.dataset.build import Rules, build
 from training.dataset.example import HOLDOUT, TRAIN, Example, Origin, is_held_out
 
 
 class Tables(NamedTuple):
-    """What is read: verdicts, the articles that they or the evaluation may need, and which titles were audited."""
+    """What is read: verdicts, and the articles that they or the evaluation may need."""
 
     corrections: Sequence[CorrectionRow]
     articles: Sequence[ArticleRow]
     audited: AbstractSet[UUID]
+    """Titles that went to review although nothing flagged them."""
+    trained: AbstractSet[UUID]
+    """Corrections that were trained on before."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,13 @@ class Selection:
 
     examples: tuple[Example, ...]
     uses: tuple[Use, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many of the candidates that yield a title were left out for each reason."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many corrections are on each side of the split, and how many are left out for each reason."""
+        return Counter(use.split for use in self.uses)
 
     def of(self, split: str) -> tuple[Example, ...]:
         """The examples of one split."""
@@ -123,5 +136,45 @@ def read_tables(engine: Engine) -> Tables:
             if article.article_id in judged or article.story_id in held_out
         ]
         audited = frozenset(session.exec(select(ScoreRow.title_id).where(col(ScoreRow.audit))))
+        trained = frozenset(
+            session.exec(select(TrainingExampleRow.correction_id).where(TrainingExampleRow.split == TRAIN))
+        )
         session.expunge_all()
-    return Tables(corrections, articles, audited)
+    return Tables(corrections, articles, audited, trained)
+
+
+def choose(tables: Tables, rules: Rules, further: Iterable[Example] = ()) -> Selection:
+    """What a data set from these tables would be, and what would become of every correction; nothing is written.
+
+    `further` come from other data sets; they count as older than anything new.
+    """
+    selection = select_examples(tables.corrections, tables.articles, tables.audited)
+    own = {example.example_id for example in selection.examples}
+    built = build(
+        (*selection.examples, *(one for one in further if one.example_id not in own)),
+        rules,
+        held_out_texts=held_out_texts(tables.articles, {one.article_id for one in selection.of(HOLDOUT)}),
+        new=None if rules.new_from else own - {str(one) for one in tables.trained},
+    )
+    uses = (
+        use.model_copy(update={"split": built.fate.get(str(use.correction_id), use.split)}) for use in selection.uses
+    )
+    return Selection(built.examples, tuple(uses), built.left_out)
+
+
+def retraining_rules(settings: Settings) -> Rules:
+    """What the settings say about the data of a retraining. It needs no validation split: the gate judges."""
+    return Rules(older_share=settings.retrain_older_share, most_per_tag=settings.retrain_most_per_tag)
+
+
+def held_out_texts(articles: Iterable[ArticleRow], but: AbstractSet[UUID] = frozenset()) -> list[str]:
+    """What evaluation may show to a model, whoever judged it."""
+    return [one.text for one in articles if is_held_out(one.story_id) and one.article_id not in but]
+
+
+def read_held_out_texts(engine: Engine) -> list[str]:
+    """The texts of all held-out articles."""
+    with Session(engine) as session:
+        held_out = {story for story in session.exec(select(ArticleRow.story_id).distinct()) if is_held_out(story)}
+        rows = session.exec(select(ArticleRow.story_id, ArticleRow.text))
+        return [words for story, words in rows if story in held_out]
