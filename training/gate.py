@@ -1,17 +1,17 @@
 """The gate: may the challenger take the champion's place? A pure decision on titles of the same held-out stories.
 
 Every condition is paired: what counts are the stories in which one model is right and the other wrong. A loss refuses
-when an exact sign test says that it is no chance, or when it is larger than the allowance whatever the test says. What
-chance does to good and to harmful challengers is worked out in docs/retrain.md and in tests/unit/training.
+when an exact sign test says that it is no chance, or when it is larger than the allowance whatever the test says. How
+often chance makes it wrong is worked out by tests/gate_chance.py; the figures are in docs/retrain.md.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import comb
 
 from editorial.metrics import Judged
 from editorial.tags import TAGS
@@ -21,12 +21,11 @@ MIN_STORIES = 10
 """Fewer held-out stories decide nothing."""
 SIGNIFICANCE = 0.01
 """One-sided. Chance alone loses so many stories less often than this: then it was not chance."""
-ALLOWANCE = 0.09
-"""A loss of more than this share of the stories is too much even where it might be chance."""
-TAG_ALLOWANCE = {"other": 0.05}
+ALLOWANCE = 0.75
+"""Times the square root of the number of stories, for so chance grows (5 of 60 stories, 8 of 120): a larger loss is too
+much whatever the test says."""
+TAG_ALLOWANCE = {"other": 0.4}
 """Tags with less: `other` is an empty title, a leaked prompt, several lines."""
-LEAST_ALLOWANCE = 2
-"""Stories. However few there are, losing so many may be chance."""
 PRECISION_MARGIN = 0.05
 """House titles say less of the article's own words than careless ones: a small loss of BERTScore is no loss."""
 MAX_SPOILT = 0.1
@@ -131,10 +130,10 @@ def _not_lost(
     before, after = [right(one) for one in champion], [right(one) for one in challenger]
     lost = sum(was and not now for was, now in zip(before, after, strict=True))
     won = sum(now and not was for was, now in zip(before, after, strict=True))
-    allowed = max(LEAST_ALLOWANCE, TAG_ALLOWANCE.get(tag, ALLOWANCE) * len(before))
+    allowed = int(TAG_ALLOWANCE.get(tag, ALLOWANCE) * math.sqrt(len(before)))
     words = f"{what} in {_share(before)} before, {_share(after)} after ({won} stories won, {lost} lost)"
     if lost - won > allowed:
-        refused = f": {lost - won} of {len(before)} lost, {int(allowed)} are allowed"
+        refused = f": {lost - won} of {len(before)} lost, {allowed} are allowed"
     elif lost > won and (p := sign_p(lost, won)) < SIGNIFICANCE:
         refused = f": chance loses so many with p = {p:.4f}, less than {SIGNIFICANCE}"
     else:
@@ -145,7 +144,7 @@ def _not_lost(
 def sign_p(lost: int, won: int) -> float:
     """How often at least so many stories are lost if losing and winning are equally likely (exact, one-sided)."""
     differing = lost + won
-    return sum(comb(differing, count) for count in range(lost, differing + 1)) / float(2**differing)
+    return sum(math.comb(differing, count) for count in range(lost, differing + 1)) / float(2**differing)
 
 
 def _precision(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
@@ -185,7 +184,7 @@ def _collapse(
     """What no comparison of averages shows: a model that has stopped writing titles."""
     titles = [one.title for one in challenger]
     n = len(titles)
-    allowed = max(LEAST_ALLOWANCE, MAX_SPOILT * n)
+    allowed = MAX_SPOILT * n
     copies = sum(copies_opening(title, article) for title, article in zip(titles, articles, strict=True))
     counts = {
         "empty or broken": (sum("other" in one.tags for one in challenger), "titles are empty or broken"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from copydesk.ports import WORKERS
 from tests.ground import free_ports
+from training.gate import ALLOWANCE
 
 VICTIMS = (*WORKERS, "model-server", "broker")
 TIME_LIMIT_S = 900
@@ -92,7 +94,9 @@ def test_the_wheel_turns_once_and_loses_nothing_though_every_process_is_killed(
     before, after = outcome["holdout"]["before"], outcome["holdout"]["after"]
     assert before["n"] == after["n"] >= 20
     assert after["house_rules_pass"] - before["house_rules_pass"] >= 0.20
-    assert after["entities_right"] > before["entities_right"] - 1.5 / after["n"]  # one story of 60 is chance
+    assert "passed" in outcome["gate"]
+    # what the gate takes for chance, this test must take for chance too
+    assert after["entities_right"] >= before["entities_right"] - ALLOWANCE / math.sqrt(after["n"])
     assert _member_left(tmp_path) == []
 
 
