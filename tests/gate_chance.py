@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from editorial.metrics import Judged
 from schemas.events import Violation
 from training.gate import judge
 
-Rates = Mapping[str, float]
+Rates = dict[str, float]
 """For each house rule the share of titles that break it."""
 
 NAMES = {"name_not_in_article": 0.042}
