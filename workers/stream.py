@@ -66,6 +66,8 @@ DRAIN_S = 20.0
 """Longest wait for handlers at work when partitions move or the worker stops; must lie below the rebalance timeout."""
 STOP_S = 30.0
 """A stop that takes longer (the broker is away, a handler hangs) is cut short; what was in hand comes again."""
+ASK_AGAIN_S, REMIND_EVERY = 1.0, 60
+"""Pause between two attempts to reach a broker at the start; every how many of them are told."""
 A_YEAR_S = 31_536_000.0
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,9 @@ class SafeThread(driver.AIOKafkaConsumerThread):
     """The consumer's thread, listening to what the group coordinator has to say."""
 
     logger = driver.logger
+
+    async def on_start(self) -> None:
+        await _until_reached(super().on_start, lambda: self._consumer)
 
     async def _fetch_records(
         self,
@@ -190,8 +195,25 @@ class SafeProducer(driver.Producer):
 
     logger = driver.logger
 
+    async def on_start(self) -> None:
+        await _until_reached(super().on_start, lambda: self._producer)
+
     def _settings_extra(self) -> dict[str, Any]:
         return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+
+async def _until_reached(start: Callable[[], Awaitable[None]], client: Callable[[], Any]) -> None:
+    """Start until the broker answers. By itself Faust ends a worker whose broker vanishes just while it starts."""
+    failures = 0
+    while True:
+        try:
+            return await start()
+        except KafkaError as error:
+            if failures % REMIND_EVERY == 0:
+                log.warning("waiting for the broker, which was there a moment ago: %s", error)
+            failures += 1
+            await client().stop()  # each start makes a new one
+            await asyncio.sleep(ASK_AGAIN_S)
 
 
 class SafeTransport(driver.Transport):
@@ -392,8 +414,8 @@ async def _work(
     pulse.phase = "starting"
     if on_start is not None:
         await unless(stop, on_start())
-    _watch(pulse, settings, lanes)
     await unless(stop, app.start())
+    _watch(pulse, settings, lanes)  # from here on; before, waiting for a broker is no stall
     pulse.phase = None
     log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
     await asyncio.wait(
@@ -418,7 +440,7 @@ async def _broker_ready(settings: Settings) -> None:
             return await asyncio.to_thread(create_topics, settings)
         except Transient as error:
             log.warning("waiting for the broker at %s: %s", settings.bootstrap, error)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(ASK_AGAIN_S)
 
 
 class _Membership:

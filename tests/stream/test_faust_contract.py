@@ -40,6 +40,8 @@ def test_the_versions_are_the_ones_that_were_studied(package: str, pinned: str) 
             "_fetch_records",
             ["self", "consumer", "active_partitions", "timeout", "max_records"],
         ),
+        (driver.AIOKafkaConsumerThread, "on_start", ["self"]),
+        (driver.Producer, "on_start", ["self"]),
         (driver.Consumer, "_new_consumer_thread", ["self"]),
         (driver.Producer, "_settings_extra", ["self"]),
         (driver.Producer, "_ensure_producer", ["self"]),
@@ -63,6 +65,11 @@ def test_a_method_that_is_replaced_or_called_is_still_there(owner: type, name: s
 
 def test_faust_still_never_asks_its_driver_for_errors() -> None:
     assert "check_errors" not in inspect.getsource(driver)
+
+
+def test_each_start_still_makes_a_new_client() -> None:
+    assert "self._consumer = self._create_consumer(" in inspect.getsource(driver.AIOKafkaConsumerThread.on_start)
+    assert "self._producer = self._new_producer()" in inspect.getsource(driver.Producer.on_start)
 
 
 async def _handle(_: object, __: Outlet) -> None:
