@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,6 +180,7 @@ def import_(
             strict=strict,
             validation_share=validation,
             held_out_texts=_held_out_texts(settings),
+            earlier=_earlier(settings, name),
             progress=lambda number: bar.update(task, rows=number),
         )
     _name(settings, name, made.snapshot)
@@ -197,6 +199,18 @@ def _rows(settings: Settings, place: str, sql: str, file_format: str, encoding: 
     if file_format not in ("", "jsonl", "csv", "parquet", "hf"):
         raise Invalid(f"--format {file_format}: there are jsonl, csv, parquet and hf")
     return sources.read(place, form=file_format, encoding=encoding)
+
+
+def _earlier(settings: Settings, name: str) -> Snapshot | None:
+    """What the name stands for until now; a file that has grown is imported under the same name."""
+    from training.dataset import UnknownDataset, load_snapshot
+    from training.dataset.snapshot import names
+
+    if name not in names(settings.home):
+        return None
+    with suppress(UnknownDataset):
+        return load_snapshot(settings.home, name)
+    return None
 
 
 def _held_out_texts(settings: Settings) -> list[str]:

@@ -7,18 +7,18 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from schemas.errors import Invalid
 from training.dataset.build import COPY, LEFT_OUT, TWIN
 from training.dataset.columns import Columns, Fault, words_of
 from training.dataset.duplicates import Signature, alike, copies, groups, links, signature
-from training.dataset.example import HOLDOUT, TRAIN, VALIDATION, Example, is_held_out, is_validation
+from training.dataset.example import HOLDOUT, SPLITS, TRAIN, VALIDATION, Example, is_held_out, is_validation
 from training.dataset.snapshot import FOLDER, Snapshot, write_ordered
 from training.dataset.sources import BadRow, Row, Rows
 
@@ -26,6 +26,8 @@ SHOWN = 10
 """Bad rows that are shown; all are counted."""
 _PEEK = 100
 """Rows that are looked at to know the columns."""
+_STORIES = UUID("6a0e5c2b-0c5e-4d8f-9d58-5d2f7e3f2a9b")
+"""Namespace of stories that a column names."""
 
 
 @dataclass
@@ -73,10 +75,13 @@ def import_rows(
     strict: bool = False,
     validation_share: float = 0.0,
     held_out_texts: Iterable[str] = (),
+    earlier: Snapshot | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Read the rows and write the snapshot; `came_from` goes into its manifest. Raises `Invalid`, and then has written
     nothing: for a column that is not there, for rows of which none is usable, with `strict` for any bad row.
+
+    `earlier` is what the same rows gave before there were so many: stories that are in it stay on their sides.
     """
     reading = Reading()
     (home / FOLDER).mkdir(parents=True, exist_ok=True)
@@ -92,7 +97,7 @@ def import_rows(
             signatures[example.example_id] = signature(example.text)
             waiting_room.write((example.line + "\n").encode())
         _judge(reading, usable=len(waiting), strict=strict)
-        places, stories = _place(waiting, signatures, validation_share, held_out_texts)
+        places, stories = _place(waiting, signatures, _stories(earlier), validation_share, held_out_texts)
         fate = Counter(split for _, split in places.values())
         left_out = Counter({why.removeprefix(LEFT_OUT): n for why, n in fate.items() if why.startswith(LEFT_OUT)})
         if again:
@@ -151,14 +156,11 @@ def _judge(reading: Reading, *, usable: int, strict: bool) -> None:
 def _place(
     waiting: Mapping[str, _Waiting],
     signatures: Mapping[str, Signature],
+    earlier: Mapping[UUID, UUID],
     validation_share: float,
     held_out_texts: Iterable[str],
 ) -> tuple[dict[str, tuple[UUID, str]], list[list[str]]]:
-    """For every row its story, and its split or why it is left out; and the stories.
-
-    A story is held out if any of its articles is, by the article's own id: a file that has grown since holds out all
-    that it held out before.
-    """
+    """For every row its story, and its split or why it is left out; and the stories."""
     others = {f" {number}": signature(text) for number, text in enumerate(held_out_texts)}  # no id begins with a space
     likeness = alike({**signatures, **others})
     named: dict[object, str] = {}
@@ -171,11 +173,9 @@ def _place(
         if not story:
             continue
         stories.append(story)
-        articles = sorted({waiting[key].article_id for key in story}, key=lambda one: one.bytes)
-        held_out = [one for one in articles if is_held_out(one)]
-        story_id = (held_out or articles)[0]
+        story_id = _story_id([waiting[key] for key in story], earlier)
         split = VALIDATION if is_validation(story_id, validation_share) else TRAIN
-        if held_out:
+        if is_held_out(story_id):
             split = HOLDOUT
         elif len(story) < len(together):
             split = TWIN
@@ -184,6 +184,21 @@ def _place(
         for key in copies(sorted(key for key in places if places[key][1] in side), likeness):
             places[key] = places[key][0], COPY
     return places, stories
+
+
+def _story_id(rows: Sequence[_Waiting], earlier: Mapping[UUID, UUID]) -> UUID:
+    """A story that was imported before keeps its id, however many tell it now, and with the id its side."""
+    known = {earlier[row.article_id] for row in rows if row.article_id in earlier}
+    named = {uuid5(_STORIES, row.story) for row in rows if row.story}
+    candidates = known or named or {row.article_id for row in rows}
+    return min(candidates, key=lambda one: (not is_held_out(one) if known else False, one.bytes))
+
+
+def _stories(earlier: Snapshot | None) -> dict[UUID, UUID]:
+    """The story of every article in an earlier data set."""
+    if earlier is None:
+        return {}
+    return {one.article_id: one.story_id for split in SPLITS for one in earlier.stream(split)}
 
 
 def _placed(

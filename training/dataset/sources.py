@@ -158,7 +158,7 @@ def _read_file(files: Any, path: str, form: str, encoding: str) -> Rows:
         yield from _read_hf(files.unstrip_protocol(path), name)
         return
     with ExitStack() as stack:
-        with _reached(path):
+        with _reached(files.unstrip_protocol(path).removeprefix("file://")):
             binary = stack.enter_context(files.open(path, "rb", compression="infer"))
         if form == "parquet":
             yield from _read_parquet(binary, name)
