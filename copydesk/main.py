@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dataset, dlt, feeds, models, replay, retrain
+from copydesk import archive, dataset, dlt, export, feeds, models, replay, retrain
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -32,6 +32,7 @@ app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
 app.command()(replay.replay)
+app.command()(export.export)
 
 
 def main() -> None:
