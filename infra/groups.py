@@ -5,18 +5,21 @@ Kafka takes a group's offsets from outside only while nobody is in the group: a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka import TopicPartition
-from kafka.errors import NoError, UnknownMemberIdError
+from kafka.errors import GroupIdNotFoundError, NoError, UnknownMemberIdError
 from kafka.structs import OffsetAndMetadata
 
-from infra.kafka import ask, bounds
+from infra.kafka import ask, bounds, lags
 from infra.settings import Settings
 from schemas.errors import Invalid, Mendable, Transient
+from schemas.topics import Topic
 
-NO_SUCH_GROUP = "GROUP_ID_NOT_FOUND"
+NO_SUCH_GROUP = GroupIdNotFoundError.__name__
+"""How the administrator's client tells it, with more words around."""
 
 
 class GroupActive(Mendable):
@@ -39,6 +42,12 @@ def members(settings: Settings, group: str) -> list[str]:
     if described["error"] and NO_SUCH_GROUP not in described["error"]:
         raise Transient(f"the broker cannot say who is in {group!r}: {described['error']}")
     return sorted(member.get("group_instance_id") or member["client_id"] for member in described["members"])
+
+
+def has_room(settings: Settings, group: str, topics: Sequence[Topic]) -> bool:
+    """Are there partitions for more members than the group has? Raises `Transient`."""
+    partitions = Counter(place.topic for place in lags(settings, group, topics))
+    return len(members(settings, group)) < max(partitions.values())
 
 
 def positions(settings: Settings, group: str, topic_name: str) -> list[Position]:

@@ -66,13 +66,25 @@ class Record:
     headers: RawHeaders
 
 
+class Producer(KafkaProducer):  # type: ignore[misc]
+    """Can be closed whatever is left in it: what is not acknowledged by then is never sent.
+
+    kafka-python's own raises in that case, stays open and goes on sending.
+    """
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until all is sent, or for so long."""
+        with suppress(KafkaTimeoutError):
+            super().flush(timeout)
+
+
 def make_producer(settings: Settings, client_id: str, timeout_s: float = 30) -> KafkaProducer:
     """A producer whose messages every in-sync replica has when they are acknowledged.
 
     Raises `Transient` if no broker answers within `timeout_s`.
     """
     with reaching(settings, timeout_s):
-        return KafkaProducer(
+        return Producer(
             **client_config(settings),
             client_id=client_id,
             acks="all",

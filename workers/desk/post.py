@@ -21,8 +21,9 @@ PATIENCE_S = 20.0
 class Post:
     """Thread-safe; a `Send` for the desk."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, patience_s: float = PATIENCE_S) -> None:
         self._settings = settings
+        self._patience_s = patience_s
         self._lock = Lock()
         self._producer: KafkaProducer | None = None
 
@@ -30,7 +31,7 @@ class Post:
         """Send all and wait for the acknowledgements. Raises `Transient`."""
         producer = self._open()
         try:
-            send_acked(producer, pairs, timeout_s=PATIENCE_S)
+            send_acked(producer, pairs, timeout_s=self._patience_s)
         except Transient:
             self.close(timeout_s=0)  # what lies in its buffer must not go out minutes later, when minds have changed
             raise
