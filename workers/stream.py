@@ -23,7 +23,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -37,7 +36,7 @@ from faust.exceptions import ProducerSendError
 from faust.types import TP, Message
 from faust.types.auth import CredentialsT
 
-from infra.groups import members
+from infra.groups import has_room
 from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES, create_topics, lags
 from infra.kafka_access import addresses, ssl_context
 from infra.observability import metrics
@@ -466,8 +465,7 @@ def _watch(pulse: Pulse, settings: Settings, lanes: Sequence[Lane]) -> None:
 
     def partition_is_free() -> bool:
         try:
-            partitions = Counter(place.topic for place in lags(settings, group, topics))
-            return len(members(settings, group)) < max(partitions.values())
+            return has_room(settings, group, topics)
         except Transient:
             return False
 

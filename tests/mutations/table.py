@@ -23,6 +23,8 @@ REBALANCE_TESTS = "tests/stream/test_rebalance.py"
 STOP_TESTS = "tests/stream/test_stop.py"
 DEFECT_TESTS = "tests/stream/test_defects.py"
 SEND_TESTS = "tests/stream/test_sends.py"
+HANDING_TESTS = "tests/stream/test_handing_over.py"
+START_TESTS = "tests/stream/test_start.py"
 CONTRACT_TESTS = "tests/stream/test_faust_contract.py"
 WINDOW_TESTS = "tests/unit/workers/test_window.py"
 ORDER_TESTS = "tests/unit/workers/test_order.py"
@@ -472,6 +474,40 @@ GROUP = (
         CONTRACT_TESTS,
     ),
     without(
+        "what cannot go over at once goes over only as long as it is wanted",
+        *("handed-over-though-nobody-wants-it", STREAM),
+        "waits = (_Begun(handing_over, handing_over.send(None)), no_longer_wanted)",
+        "waits = (await _Begun(handing_over, handing_over.send(None)), no_longer_wanted)",
+        HANDING_TESTS,
+        limit_s=10,
+    ),
+    without(
+        *("handing over without four tasks where there is room", "tasks-for-each-message", STREAM),
+        *("if timeout is None and len(waits) == 2 and all(", "if timeout is ... and all("),
+        HANDING_TESTS,
+    ),
+    without(
+        *("waking as soon as a full queue has room: Faust sleeps for a second", "sleeps-when-full", STREAM),
+        *("if self.flow_active and self._buffered_partitions and", "if False and"),
+        HANDING_TESTS,
+    ),
+    without(
+        *("a consumer that waits for a broker which vanishes while it starts", "consumer-gives-up", STREAM),
+        *("await _until_reached(super().on_start, lambda: self._consumer)", "await super().on_start()"),
+        START_TESTS,
+    ),
+    without(
+        *("the same of the producer", "producer-gives-up", STREAM),
+        *("await _until_reached(super().on_start, lambda: self._producer)", "await super().on_start()"),
+        START_TESTS,
+    ),
+    without(
+        "reading a compacted topic again when the connection breaks",
+        *("compacted-topic-read-once", "workers/compacted.py"),
+        *("        except KafkaError as error:", "        except ZeroDivisionError as error:"),
+        f"{KAFKA_TESTS}::test_a_compacted_topic_is_read_again_from_its_beginning_when_reading_breaks",
+    ),
+    without(
         *("static membership", "no-static-membership", STREAM),
         *("        consumer_group_instance_id=instance,\n", ""),
         CONTRACT_TESTS,
@@ -542,6 +578,11 @@ WATCHED = (
         WATCHDOG_TESTS,
     ),
     without(
+        *("counting partitions and members right", "always-room", "infra/groups.py"),
+        *("< max(partitions.values())", "<= max(partitions.values())"),
+        "tests/integration/workers/test_room_in_a_group.py",
+    ),
+    without(
         *("the watch over lag that nobody works on", "watchdog-idle", WATCHDOG),
         *("if vitals.oldest_in_hand is None and now - self.done_at > limits.idle_s:", "if False:"),
         WATCHDOG_TESTS,
@@ -598,6 +639,11 @@ ENDINGS = (
         *("the end of a worker whose background work has failed", "background-dies-alone", ENDING),
         *("    task.add_done_callback(ended)\n", ""),
         ENDING_TESTS,
+    ),
+    without(
+        *("the end of a worker whose Faust has given up: no orderly end", "faust-gives-up-in-order", STREAM),
+        *("    if not stop.is_set():\n", "    if False:\n"),
+        "tests/integration/workers/test_faust_gives_up.py",
     ),
     without(
         *("a stop that is heard before the first message", "start-not-interrupted", ENDING),
@@ -662,6 +708,12 @@ FACTS = (
         "            self._send(messages)",
         "            __import__('threading').Thread(target=self._send, args=(messages,), daemon=True).start()",
         DESK_TESTS,
+    ),
+    without(
+        "what the curator was told is not sent does not go out later from a buffer",
+        *("desk-keeps-its-buffer", "workers/desk/post.py"),
+        *("            self.close(timeout_s=0)", "            pass"),
+        "tests/integration/desk/test_post.py",
     ),
     without(
         *("a verdict counts only once the broker has it", "desk-remembers-before-the-broker", "workers/desk/desk.py"),

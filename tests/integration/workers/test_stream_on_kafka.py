@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
 from infra.kafka import BATCH_OVERHEAD_BYTES, RawHeaders, Record, lag, make_producer, read_whole, send_acked
 from infra.resend import Parcel, resend
@@ -262,3 +263,27 @@ async def test_a_compacted_topic_is_read_whole_and_followed(settings: Settings) 
         await asyncio.gather(watching, return_exceptions=True)
         await asyncio.to_thread(producer.close)
     assert heard == [1, 2, 3]
+
+
+async def test_a_compacted_topic_is_read_again_from_its_beginning_when_reading_breaks(settings: Settings) -> None:
+    heard: list[int] = []
+    current = asyncio.Event()
+    events = [encode(make_adapter(sequence), source="test", time=NOW) for sequence in (1, 2, 3)]
+    producer = await asyncio.to_thread(make_producer, settings, "test")
+    await asyncio.to_thread(send_acked, producer, [(ADAPTERS, event) for event in events])
+    await asyncio.to_thread(producer.close)
+
+    async def hear(envelope: Envelope) -> None:
+        assert isinstance(envelope.event, Adapter)
+        heard.append(envelope.event.sequence)
+        if heard == [1, 2]:
+            raise KafkaConnectionError("the connection breaks in the middle")
+
+    watching = asyncio.create_task(watch_compacted(settings, ADAPTERS, hear, current.set))
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait({watching, asyncio.ensure_future(current.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    assert heard == [1, 2, 1, 2, 3]
