@@ -117,7 +117,9 @@ def _reached(place: str) -> Iterator[None]:
         yield
     except Invalid:
         raise
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError):  # for fsspec a server that does not answer is not found either
+            raise Invalid(f"{shown(place)} cannot be read: {error.__cause__}") from error
         raise Invalid(f"there is no file or folder {shown(place)}") from None
     except Exception as error:  # an ImportError names the package that this kind of address needs
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
