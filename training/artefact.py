@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoTokenizer
 
 from editorial import prompts
-from infra.database import make_engine
+from infra.database import make_engine, migrate
 from infra.registry import BARE_BASE, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings
 from schemas.errors import Mendable
@@ -112,7 +112,9 @@ def find_model(reference: str, settings: Settings) -> Model:
     folder = Path(reference)
     if folder.is_dir():
         return _artefact(folder, settings, digest="")
-    registry = ModelRegistry(make_engine(settings))
+    engine = make_engine(settings)
+    migrate(engine)
+    registry = ModelRegistry(engine)
     alias = registry.alias(reference)
     row = registry.get(alias.version if alias else reference)
     if row is None:

@@ -269,3 +269,10 @@ def test_a_registered_version_whose_files_were_changed_is_refused(model: Model, 
         find_model("v2", here)
     with pytest.raises(UnknownModel, match="registered versions: v2"):
         find_model("v9", here)
+
+
+def test_an_empty_house_knows_only_the_base(model: Model, tmp_path: Path) -> None:
+    here = settings(model.base_model, tmp_path)
+    assert find_model("base", here).adapter is None
+    with pytest.raises(UnknownModel, match="none yet"):
+        find_model("champion", here)
