@@ -199,6 +199,15 @@ def test_the_fate_of_every_correction_is_told() -> None:
     assert selection.counts[TRAIN] == 2
 
 
+def test_a_correction_whose_article_retells_one_that_is_held_out_is_not_trained_on() -> None:
+    articles = [article_row(1, story_id=story(1)), article_row(2, story_id=story(2, held_out=True))]
+    articles[1].text = retold(articles[0].text, [4, 40])
+    rows = [correction_row(articles[0], "A title")]
+    selection = choose(Tables(rows, articles, set(), set()), Rules())
+    assert [use.split for use in selection.uses] == [TWIN]
+    assert selection.examples == ()
+
+
 def test_corrections_that_were_trained_on_are_the_older_ones() -> None:
     articles = [article_row(number, story_id=story(number)) for number in range(8)]
     rows = [correction_row(article, f"Title {index}") for index, article in enumerate(articles)]

@@ -15,6 +15,8 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from schemas.errors import Invalid
@@ -383,3 +385,24 @@ def test_a_field_longer_than_python_allows_by_itself_is_read(tmp_path: Path) -> 
     with (tmp_path / "long.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["text", "title"], ["word " * 40_000, "A title"]])
     assert len(everything(bring(tmp_path / "long.csv", tmp_path))[0].text) == 199_999
+
+
+FILES = st.sampled_from(["x.jsonl", "x.csv", "x.json", "x.parquet", "x.jsonl.gz", "x.tsv.bz2"])
+PIECES = st.sampled_from(
+    [b'{"text": "', b'", "title": "', b'"}', b"\n", b"\r\n", b'"', b",", b"[", b"text,title", b"\xff", b"\x00"]
+)
+CONTENT = st.lists(PIECES | st.binary(max_size=12), max_size=30).map(b"".join)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=FILES, content=CONTENT, encoding=st.sampled_from(["utf-8", "utf-16"]))
+def test_whatever_is_in_a_file_is_read_or_refused_in_words(
+    name: str, content: bytes, encoding: str, tmp_path: Path
+) -> None:
+    squeezed = {".gz": gzip.compress, ".bz2": bz2.compress}.get(Path(name).suffix, bytes)(content)
+    (tmp_path / name).write_bytes(squeezed)
+    try:
+        made = bring(tmp_path / name, tmp_path, encoding=encoding)
+    except Invalid:
+        return
+    assert all(one.text and one.title for one in everything(made))
