@@ -156,6 +156,30 @@ class Settings(BaseSettings):
     retrain_cooldown_s: float = Field(default=600.0, ge=0, description="Least seconds between two trainings.")
     retrain_poll_s: float = Field(default=2.0, gt=0, description="Seconds between two looks at the trigger.")
     retrain_enabled: bool = Field(default=True, description="False: never train by itself.")
+    retrain_when: Literal["count", "schedule", "both", "either"] = Field(
+        default="count",
+        description="What makes a training due: enough corrections, the schedule, both of them, or either of them.",
+    )
+    retrain_schedule: str = Field(
+        default="", description="When the schedule says so, as a cron expression in UTC: `0 3 * * *` is every night."
+    )
+    retrain_min_stories: int = Field(
+        default=1, ge=1, description="Least number of different stories among the corrections that start a training."
+    )
+    retrain_min_curators: int = Field(
+        default=1, ge=1, description="Least number of different curators among the corrections that start a training."
+    )
+    retrain_tag_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Of one error tag at most this share of the needed corrections counts; 1: all of them count.",
+    )
+    retrain_lease_s: float = Field(
+        default=60.0,
+        ge=5,
+        description="Seconds without a sign of life after which another machine takes a training for dead.",
+    )
     retrain_older_share: float = Field(
         default=1.0,
         ge=0,
@@ -169,6 +193,13 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="SQLAlchemy address that `copydesk dataset import --sql` asks."
     )
     training_config: str = Field(default="demo", description="Name or path of the training recipe's YAML.")
+    golden_examples: str = Field(
+        default="",
+        description="YAML file of articles that every candidate must title right; empty: those that come along.",
+    )
+    retrain_approval: bool = Field(
+        default=False, description="True: a version that passed the gate waits for `copydesk models promote`."
+    )
 
     # seen from outside
     metrics_port: int = Field(
@@ -283,6 +314,25 @@ class Settings(BaseSettings):
         if "@" in urlsplit(address).netloc:
             raise ValueError("an address with a password in it would show it in messages; see docs/secure.md")
         return address
+
+    @model_validator(mode="after")
+    def _schedule_can_be_read(self) -> Settings:
+        if self.retrain_when != "count" and not self.retrain_schedule:
+            raise ValueError(f"COPYDESK_RETRAIN_WHEN={self.retrain_when} needs COPYDESK_RETRAIN_SCHEDULE")
+        if self.retrain_when == "count" and self.retrain_schedule:
+            raise ValueError(
+                "COPYDESK_RETRAIN_SCHEDULE means nothing without COPYDESK_RETRAIN_WHEN=schedule, both or either"
+            )
+        if self.retrain_schedule:
+            from croniter import croniter  # takes a while, and most processes have no schedule
+
+            try:
+                croniter(self.retrain_schedule).get_next()
+            except ValueError as error:  # also for a date that never comes
+                raise ValueError(
+                    "COPYDESK_RETRAIN_SCHEDULE is no cron expression; every night at three is `0 3 * * *`"
+                ) from error
+        return self
 
     @model_validator(mode="after")
     def _security_is_one_thing(self) -> Settings:

@@ -21,16 +21,17 @@ from editorial import prompts
 from editorial.bertscore import Scorer
 from editorial.cut import cut
 from infra.database import make_engine
-from infra.model_server.engine import Engine
 from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
+from training.artefact import Kind, base_digests
 from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
-from training.evaluate import judge_titles, metrics_of, pair_up, write_titles
 from training.finetune import TrainingLog, finetune, write_manifest
-from training.gate import judge
+from training.gate_report import write_report
+from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
+from training.trial import Bench, Candidate, try_out
 
 NICENESS = 10
 """Serving goes first where both want the processor."""
@@ -99,17 +100,17 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     tables = read_tables(engine)
     selection = choose(tables, retraining_rules(settings))
     snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
-    train(this, selection, snapshot.hash)
-    gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories))
-    result = report(this, selection, snapshot.hash, gate, time.monotonic() - began)
+    digest = train(this, selection, snapshot.hash)
+    gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories), digest)
+    result = report(this, selection, snapshot.hash, digest, gate, time.monotonic() - began)
     partial = folder / f"{RESULT_FILE}.part"
     partial.write_text(result.model_dump_json(indent=1))
     partial.replace(folder / RESULT_FILE)
     return result
 
 
-def train(this: Run, selection: Selection, dataset_hash: str) -> None:
-    """Fine-tune, and describe the artefact in its manifest."""
+def train(this: Run, selection: Selection, dataset_hash: str) -> str:
+    """Fine-tune, and describe the artefact in its manifest. Returns the digest of what was written."""
     settings, recipe = this.settings, this.recipe
     base_name, base_revision = base_identity(settings)
     examples = selection.of(TRAIN)
@@ -128,8 +129,10 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> None:
         threads=settings.threads,
         progress=lambda words: this.say(f"{what}: {words}"),
     )
+    trained_on = base_digests(settings.base_model, settings.base_revision)
     facts: dict[str, object] = {
         "version": this.version,
+        "kind": Kind.adapter,
         "run_id": str(this.run_id),
         "parent": this.champion.version if this.champion else None,
         "base_model": base_name,
@@ -137,50 +140,28 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> None:
         "dataset_hash": dataset_hash,
         "prompt_version": recipe.prompt_version,
         "prompt_digest": prompts.digest(recipe.prompt_version),
+        "tokenizer_digest": trained_on.tokenizer,
+        "chat_template_digest": trained_on.chat_template,
         "recipe": recipe.model_dump(mode="json"),
     }
     write_manifest(this.artefact, log, facts)
+    return digest_folder(this.artefact)
 
 
-def evaluate(this: Run, holdout: tuple[ArticleRow, ...]) -> GateReport:
-    """Champion and challenger title the same held-out stories; the gate compares."""
+def evaluate(this: Run, holdout: tuple[ArticleRow, ...], digest: str) -> GateReport:
+    """The candidate's trial; its report is written into the run's folder, for people."""
     settings = this.settings
-    engine = Engine.load(settings.base_model, settings.base_revision, settings.threads)
-    contenders = [(this.version, this.artefact, this.recipe.prompt_version)]
-    if this.champion is not None:
-        champion = this.champion
-        contenders.insert(0, (champion.version, Path(champion.artefact_uri), champion.prompt_version))
-    texts = [this.cut(article.text) for article in holdout]
-    titles: list[list[str]] = []
-    for name, path, prompt_version in contenders:
-        if name != BARE_BASE:
-            engine.load_adapter(name, path)
-        titles.append(
-            write_titles(
-                engine,
-                name,
-                texts,
-                prompt_version=prompt_version,
-                max_title_tokens=settings.max_title_tokens,
-                progress=lambda words: this.say(f"evaluating {this.version}: {words}"),
-            )
-        )
+    candidate = Candidate(this.version, this.artefact, digest, this.recipe.prompt_version)
     scorer = Scorer(settings.scorer_model, settings.threads)
-    judged = [judge_titles(scorer, list_of_one, holdout) for list_of_one in titles]
-    before = judged[0] if this.champion is not None else None
-    verdict = judge(before, judged[-1], [article.text for article in holdout])
-    return GateReport(
-        passed=verdict.passed,
-        verdict=verdict.summary,
-        reasons=verdict.reasons,
-        before=metrics_of(before) if before is not None else None,
-        after=metrics_of(judged[-1]),
-        pairs=pair_up(holdout, before, judged[-1]) if before is not None else (),
-        conditions=verdict.conditions,
-    )
+    bench = Bench(settings, load_golden(settings.golden_examples), scorer, this.say)
+    gate = try_out(candidate, this.champion, holdout, bench)
+    write_report(this.folder, this.version, this.champion.version if this.champion else None, gate)
+    return gate
 
 
-def report(this: Run, selection: Selection, dataset_hash: str, gate: GateReport, seconds: float) -> RunResult:
+def report(
+    this: Run, selection: Selection, dataset_hash: str, digest: str, gate: GateReport, seconds: float
+) -> RunResult:
     """Everything that the registry will want to know."""
     base_name, base_revision = base_identity(this.settings)
     return RunResult(
@@ -188,7 +169,7 @@ def report(this: Run, selection: Selection, dataset_hash: str, gate: GateReport,
         model_version=this.version,
         parent=this.champion.version if this.champion else None,
         artefact=str(this.artefact.resolve()),
-        digest=digest_folder(this.artefact),
+        digest=digest,
         base_model=base_name,
         base_revision=base_revision,
         dataset_hash=dataset_hash,

@@ -112,8 +112,10 @@ class Engine:
         if len(self._tuned.peft_config) == 1:  # PEFT cannot be left without any adapter: restore the plain base
             self._tuned.unload()
             self._tuned = None
-        else:
-            self._tuned.delete_adapter(name)
+            return
+        if self._tuned.active_adapter == name:
+            self._tuned.set_adapter(next(other for other in self._tuned.peft_config if other != name))
+        self._tuned.delete_adapter(name)
 
     def complete(self, adapter: str, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer a batch with one adapter (or `BASE`). Rows do not influence each other."""
