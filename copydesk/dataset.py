@@ -123,6 +123,7 @@ def import_(
     language_column: str = typer.Option("", help="The column with the language."),
     time_column: str = typer.Option("", help="The column with the time (ISO 8601) or the year."),
     story_column: str = typer.Option("", help="The column that says which rows tell one story."),
+    allowed_column: str = typer.Option("", help="The column that says (yes, no) whether a row may be trained on."),
     sql: str = typer.Option("", help="Instead of a file: this query to COPYDESK_DATASET_DATABASE_URL."),
     name: str = NAME,
     limit: int | None = typer.Option(None, min=1, help="At most so many rows."),
@@ -157,6 +158,7 @@ def import_(
         language=language_column,
         time=time_column,
         story=story_column,
+        allowed=allowed_column,
         further=tuple(column),
         origin=Origin(origin),
         model=model,
@@ -192,10 +194,10 @@ def import_(
 
 
 def _rows(settings: Settings, place: str, sql: str, file_format: str, encoding: str) -> Rows:
-    from training.dataset import sources
+    from training.dataset import database, sources
 
     if sql:
-        return sources.query(settings.dataset_database_url.get_secret_value(), sql)
+        return database.query(settings.dataset_database_url.get_secret_value(), sql)
     if file_format not in ("", "jsonl", "csv", "parquet", "hf"):
         raise Invalid(f"--format {file_format}: there are jsonl, csv, parquet and hf")
     return sources.read(place, form=file_format, encoding=encoding)

@@ -18,6 +18,7 @@ from training.dataset.example import TRAIN, Example, Origin
 _ARTICLES = UUID("1d5d7a4e-8f0e-4b1e-9a53-0a6a8b0f4c57")
 """Namespace of imported articles: the same text is the same article, in whatever file it comes."""
 _YEAR = re.compile(r"\d{4}")
+_YES, _NO = frozenset({"true", "yes", "y", "1"}), frozenset({"false", "no", "n", "0"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -36,6 +37,8 @@ class Columns:
     language: str = ""
     time: str = ""
     story: str = ""
+    allowed: str = ""
+    """Yes or no: may the row be trained on?"""
     further: tuple[str, ...] = ()
     origin: Origin = Origin.imported
     model: str = ""
@@ -44,7 +47,17 @@ class Columns:
 
     def check(self, known: Collection[str]) -> None:
         """Raises `Invalid` if a column is not among the known ones, or if what was asked for does not fit together."""
-        asked = (self.text, self.target, self.id, self.source, self.language, self.time, self.story, *self.further)
+        asked = (
+            self.text,
+            self.target,
+            self.id,
+            self.source,
+            self.language,
+            self.time,
+            self.story,
+            self.allowed,
+            *self.further,
+        )
         for name in filter(None, asked):
             if name not in known:
                 raise Invalid(f"there is no column {name!r}; the columns are {', '.join(sorted(known)) or 'none'}")
@@ -79,6 +92,15 @@ class Columns:
             prompt_version=self.prompt,
             columns=columns,
         )
+
+    def may_be_used(self, row: Mapping[str, object]) -> bool:
+        """Whether the row may be trained on. Raises `Fault` where its column says neither yes nor no."""
+        words = words_of(row, self.allowed).casefold()
+        if not self.allowed or words in _YES:
+            return True
+        if words in _NO:
+            return False
+        raise Fault(f"column {self.allowed!r}: {words[:40]!r} is neither yes nor no")
 
 
 def words_of(row: Mapping[str, object], name: str) -> str:

@@ -26,6 +26,7 @@ SHOWN = 10
 """Bad rows that are shown; all are counted."""
 _PEEK = 100
 """Rows that are looked at to know the columns."""
+RESERVED = "may not be used for training"
 _STORIES = UUID("6a0e5c2b-0c5e-4d8f-9d58-5d2f7e3f2a9b")
 """Namespace of stories that a column names."""
 
@@ -36,6 +37,8 @@ class Reading:
 
     read: int = 0
     bad: int = 0
+    reserved: int = 0
+    """Rows that may not be trained on."""
     shown: list[BadRow] = field(default_factory=list)
 
     def refuse(self, place: str, why: str) -> None:
@@ -102,6 +105,8 @@ def import_rows(
         left_out = Counter({why.removeprefix(LEFT_OUT): n for why, n in fate.items() if why.startswith(LEFT_OUT)})
         if again:
             left_out[COPY.removeprefix(LEFT_OUT)] += again
+        if reading.reserved:
+            left_out[RESERVED] = reading.reserved
         facts: dict[str, Any] = {
             "made_by": "import",
             "came_from": came_from,
@@ -130,6 +135,9 @@ def _examples(
             reading.refuse(row.place, row.why)
             continue
         try:
+            if not columns.may_be_used(row.values):
+                reading.reserved += 1
+                continue
             example = columns.example(row.values)
             if columns.id:
                 identity = words_of(row.values, columns.id)
@@ -150,7 +158,8 @@ def _judge(reading: Reading, *, usable: int, strict: bool) -> None:
         what = "none of the rows can be used" if not usable else f"{reading.bad} bad rows, and --strict allows none"
         raise Invalid(f"{what}; nothing was written:\n{first}{more}")
     if not usable:
-        raise Invalid("there is no row; nothing was written")
+        why = f"all {reading.reserved} of them may not be trained on" if reading.reserved else "there is none"
+        raise Invalid(f"no row can be used, for {why}; nothing was written")
 
 
 def _place(

@@ -1,4 +1,4 @@
-"""Rows from elsewhere, one after the other: files of several formats near or far, folders of them, databases.
+"""Rows from elsewhere, one after the other: files of several formats near or far, and folders of them.
 
 A row that cannot be read comes as a `BadRow` with its place, and reading goes on. What makes the whole file doubtful
 (cut off, another format, not there) raises `Invalid`.
@@ -22,9 +22,6 @@ from typing import IO, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from fsspec.core import url_to_fs
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from schemas.errors import Invalid
 
@@ -77,29 +74,6 @@ def read(place: str, *, form: str = "", encoding: str = "utf-8") -> Rows:
         files, paths = _files(place, form)
     for path in paths:
         yield from _read_file(files, path, form or _format(path), encoding)
-
-
-def query(address: str, statement: str) -> Rows:
-    """The rows of a query, fetched by portions; nothing is ever committed. Raises `Invalid`."""
-    if not address:
-        raise Invalid("COPYDESK_DATASET_DATABASE_URL is not set: the address of the database to ask, postgresql://…")
-    try:
-        engine = create_engine(address, poolclass=NullPool)
-    except (ArgumentError, NoSuchModuleError, ImportError, ValueError):  # the exception may repeat the address
-        raise Invalid(
-            "COPYDESK_DATASET_DATABASE_URL is no address that SQLAlchemy and its drivers here understand; try "
-            "postgresql+psycopg://… or sqlite:///…"
-        ) from None
-    try:
-        with engine.connect() as connection:
-            result = connection.execution_options(yield_per=500).execute(text(statement))
-            if not result.returns_rows:
-                raise Invalid("the statement of --sql gives no rows: a SELECT is needed; nothing was changed")
-            for number, row in enumerate(result.mappings(), start=1):
-                yield Row(f"row {number} of the query", dict(row))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise Invalid(f"the database does not answer the query: {reason}") from None
 
 
 def shown(place: str) -> str:

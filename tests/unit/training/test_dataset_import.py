@@ -23,8 +23,9 @@ from schemas.errors import Invalid
 from tests.learning_samples import tale
 from training.dataset import HOLDOUT, SPLITS, TRAIN, VALIDATION, Example, Origin, is_held_out
 from training.dataset.columns import Columns
+from training.dataset.database import query
 from training.dataset.importing import Imported, import_rows
-from training.dataset.sources import BadRow, query, read, shown
+from training.dataset.sources import BadRow, read, shown
 from training.dataset.template import check, placeholders, render
 
 Values = dict[str, Any]
@@ -216,8 +217,8 @@ def test_an_unknown_column_is_told_with_those_that_there_are(column: str, tmp_pa
         ("cut.parquet", b"PAR1 and no end", "is not a whole Parquet file"),
         ("no.gz", b"not compressed", "what is in it"),
         ("no.csv.gz", b"not compressed", "breaks off or is damaged after the first line"),
-        ("empty.jsonl", b"", "there is no row"),
-        ("header.csv", b"id,text,title\n", "there is no row"),
+        ("empty.jsonl", b"", "no row can be used, for there is none"),
+        ("header.csv", b"id,text,title\n", "no row can be used, for there is none"),
         ("list.json", b'[{"text": "x"', "begins as a JSON list, but is none"),
         ("twice.csv", b"text,title,text\na,b,c\n", "the column 'text' is there twice"),
     ],
@@ -245,6 +246,19 @@ def test_any_column_can_be_text_target_or_more(tmp_path: Path) -> None:
     assert (one.language, one.columns) == ("en", {"deck": "Short."})
     assert made.snapshot.prompt_template == "{deck} {text}"
     assert render(made.snapshot.prompt_template, one) == f"Short. {one.text}"
+
+
+def test_rows_that_may_not_be_trained_on_are_left_out_and_counted(tmp_path: Path) -> None:
+    values: list[object] = [True, "yes", 1, "Y", False, "no", 0, None, "", "perhaps"]
+    rows = [row | {"open": value} for row, value in zip(TEN, values, strict=True)]
+    (tmp_path / "rows.jsonl").write_bytes(lines(rows))
+    made = bring(tmp_path / "rows.jsonl", tmp_path, Columns(allowed="open"))
+    assert sorted(one.columns["id"] for one in everything(made)) == ["0", "1", "2", "3"]
+    assert (made.left_out, made.reading.bad) == ({"may not be used for training": 3}, 3)
+    assert "neither yes nor no" in made.reading.shown[0].why
+    (tmp_path / "rows.jsonl").write_bytes(lines(rows[4:5]))
+    with pytest.raises(Invalid, match="all 1 of them may not be trained on"):
+        bring(tmp_path / "rows.jsonl", tmp_path, Columns(allowed="open"))
 
 
 def test_a_teacher_says_who_it_is(tmp_path: Path) -> None:
@@ -399,8 +413,11 @@ CONTENT = st.lists(PIECES | st.binary(max_size=12), max_size=30).map(b"".join)
 def test_whatever_is_in_a_file_is_read_or_refused_in_words(
     name: str, content: bytes, encoding: str, tmp_path: Path
 ) -> None:
-    squeezed = {".gz": gzip.compress, ".bz2": bz2.compress}.get(Path(name).suffix, bytes)(content)
-    (tmp_path / name).write_bytes(squeezed)
+    if name.endswith(".gz"):
+        content = gzip.compress(content)
+    if name.endswith(".bz2"):
+        content = bz2.compress(content)
+    (tmp_path / name).write_bytes(content)
     try:
         made = bring(tmp_path / name, tmp_path, encoding=encoding)
     except Invalid:
