@@ -58,7 +58,7 @@ def run(reason: str = typer.Option("on demand", help="Why; it goes into the run'
     """Train now, whatever the trigger says; exit status 0 if the new version passed the gate."""
     from schemas.errors import Transient
     from workers.retrainer.announce import announce
-    from workers.retrainer.ledger import PROMOTED
+    from schemas.training import AWAITING, PROMOTED
 
     ledger, runner = _parts()
     runner.watch()

@@ -102,9 +102,32 @@ class ModelRegistry:
         Alias and history change in one transaction. The move is not yet announced. Raises `UnknownVersion`,
         `Conflict`.
         """
-        if self.get(version) is None:
+        with transaction(self._engine) as session:
+            return self.set_alias_within(
+                session,
+                alias,
+                version,
+                expected_sequence=expected_sequence,
+                actor=actor,
+                reason=reason,
+                gate_verdict=gate_verdict,
+            )
+
+    def set_alias_within(
+        self,
+        session: Session,
+        alias: str,
+        version: str,
+        *,
+        expected_sequence: int,
+        actor: str,
+        reason: str,
+        gate_verdict: str,
+    ) -> AliasHistoryRow:
+        """The same as part of a transaction; it must not be committed after `Conflict`."""
+        if session.get(ModelVersionRow, version) is None:
             raise UnknownVersion(f"no version {version!r} is registered")
-        before = self.alias(alias)
+        before = session.get(AliasRow, alias)
         if (before.sequence if before else 0) != expected_sequence:
             raise Conflict(f"alias {alias} is no longer at sequence {expected_sequence}")
         row = AliasHistoryRow(
@@ -118,9 +141,9 @@ class ModelRegistry:
             decided_at=self._now(),
         )
         try:
-            with transaction(self._engine) as session:
-                self._swap(session, alias, version, expected_sequence)
-                session.add(row)
+            self._swap(session, alias, version, expected_sequence)
+            session.add(row)
+            session.flush()
         except IntegrityError as error:
             raise Conflict(f"alias {alias} was moved by somebody else") from error
         return row

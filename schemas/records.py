@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Index, TypeDecorator, text
 from sqlmodel import JSON, Column, Field, SQLModel
 
 
@@ -211,13 +211,23 @@ class AliasHistoryRow(SQLModel, table=True):
 
 
 class TrainingRunRow(SQLModel, table=True):
-    """A training run from its start: at most one is `running`, across restarts."""
+    """A training run from its start: at most one is `running`, on all machines together; the index sees to that."""
 
     __tablename__ = "training_runs"
+    __table_args__ = (
+        Index(
+            "one_run_at_a_time",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
 
     run_id: UUID = Field(primary_key=True)
     state: str = Field(index=True)
-    """`running`, `promoted`, `refused` by the gate, `failed`, or `interrupted`: stopped or killed, to start again."""
+    """`running`; then `promoted`, `awaiting approval`, `refused` by the gate, `failed`, or `interrupted`: stopped or
+    killed, to start again."""
     model_version: str
     parent: str | None
     corrections_used: int
@@ -228,6 +238,10 @@ class TrainingRunRow(SQLModel, table=True):
     explanation: str = ""
     """Why it started, and how it ended, in words."""
     gate_report: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    place: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The machine and data folder where it trains: only there can one see whether its process lives."""
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Renewed as long as its process lives; after that everybody may end it."""
 
 
 class TrainingExampleRow(SQLModel, table=True):

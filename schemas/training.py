@@ -93,6 +93,14 @@ class RunResult(Report):
     seconds: float
 
 
+RUNNING = "running"
+PROMOTED = "promoted"
+AWAITING = "awaiting approval"
+REFUSED = "refused"
+FAILED = "failed"
+INTERRUPTED = "interrupted"
+"""The states of a training run."""
+
 RESULT_FILE = "result.json"
 PROGRESS_FILE = "progress.txt"
 LOG_FILE = "log.txt"

@@ -20,6 +20,7 @@ import typer
 from editorial import prompts
 from editorial.bertscore import Scorer
 from editorial.cut import cut
+from infra import lease
 from infra.database import make_engine
 from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings, get_settings
@@ -188,7 +189,9 @@ def main(
 ) -> None:
     """Train, evaluate and judge one model version."""
     os.nice(NICENESS)
-    result = run(UUID(run_id), version, get_settings())
+    settings = get_settings()
+    lease.keep(make_engine(settings), UUID(run_id), settings.retrain_lease_s)
+    result = run(UUID(run_id), version, settings)
     print(result.gate.verdict, file=sys.stderr)
 
 

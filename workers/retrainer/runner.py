@@ -1,63 +1,115 @@
-"""One training at a time, in a child process, across crashes and restarts of everything involved.
+"""One training at a time, on all machines together, in a child process, across crashes and restarts of everything.
 
-A lock file is held by whoever looks after the run and by the training process itself. So a run that is marked as
-running and whose lock is free has lost them all: whoever finds it ends it, from its result if there is one.
+The database allows one running run. A lock file is held by whoever looks after the run and by the training process
+itself: a free lock means that, on this machine, they are all gone, and whoever finds that ends the run, from its
+result if there is one. What goes on elsewhere shows by the run's lease: once that has run out, the run is over.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import platform
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
 
-from infra.registry import CHAMPION, Conflict, ModelRegistry
+from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
-from schemas.errors import Unavailable
-from schemas.records import ModelVersionRow, TrainingRunRow
-from schemas.training import LOG_FILE, PROGRESS_FILE, RESULT_FILE, RunResult
-from workers.retrainer.ledger import FAILED, INTERRUPTED, PROMOTED, REFUSED, Ledger
+from schemas.records import TrainingRunRow
+from schemas.training import FAILED, INTERRUPTED, LOG_FILE, PROGRESS_FILE, RESULT_FILE, RUNNING, RunResult
+from workers.retrainer.conclude import conclude
+from workers.retrainer.ledger import Ledger, Lost
 from workers.retrainer.trigger import Facts
 
 STOP_S = 10
 LOG_LINES = 2
 """The last lines of a Python process that failed say why."""
+TRAINING = (sys.executable, "-m", "training.run")
 
 
 class Runner:
     """Starts, watches and ends runs. Not thread-safe. Raises `Unavailable` while the database is: do it again later."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, registry: ModelRegistry) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, registry: ModelRegistry, training: Sequence[str] = TRAINING
+    ) -> None:
         self._settings = settings
         self._ledger = ledger
         self.registry = registry
+        self._training = training
+        self._place = f"{platform.node()}:{settings.home.resolve()}"
         self._lock: IO[bytes] | None = None
+        self._ours: TrainingRunRow | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, facts: Facts, *, actor: str, why: str) -> TrainingRunRow | None:
-        """Start a run; None if somebody else's is under way."""
+        """Start a run; None if one is under way, here or on another machine."""
         if not self._take_lock():
             return None
-        run_id = uuid4()
+        begun = None
         try:
-            if self._ledger.running() is not None:  # left over; it is ended first
+            begun = self._begin(facts, actor, why)
+        finally:
+            if begun is None:
                 self._release()
+        if begun is not None:
+            self._ours, self._child = begun, self._launch(begun)
+        return begun
+
+    def watch(self) -> str | None:
+        """Look after the run under way, if any. Returns how it ended, when it has; None while it goes on or is none."""
+        row = self._ledger.running()
+        if self._ours is not None and (row is None or row.run_id != self._ours.run_id):
+            return self._give_up(f"{self._ours.model_version} was taken for dead and ended by somebody else")
+        if row is None:
+            return None
+        try:
+            if self._lives(row):
                 return None
-            version = f"v{self._ledger.count() + 2}-{run_id.hex[:6]}"  # v1 is the one that comes with Copydesk
-            champion = self.registry.alias(CHAMPION)
-            self._ledger.begin(run_id, version, champion.version if champion else None, facts, actor, why)
-        except Unavailable:
-            self._release()
-            raise
-        folder = self._folder(run_id)
+            words = self._finish(row)  # without the database all this is done again, from here
+        except Lost as lost:
+            return self._give_up(str(lost))
+        self._ours = self._child = None
+        self._release()
+        return words
+
+    def stop(self) -> None:
+        """Interrupt our own run; it starts again when the trigger is asked next."""
+        if self._child is None:
+            return
+        self._end_child()
+        self.watch()
+
+    def _begin(self, facts: Facts, actor: str, why: str) -> TrainingRunRow | None:
+        run_id = uuid4()
+        champion = self.registry.alias(CHAMPION)
+        row = TrainingRunRow(
+            run_id=run_id,
+            state=RUNNING,
+            model_version=f"v{self._ledger.count() + 2}-{run_id.hex[:6]}",  # v1 is the one that comes with Copydesk
+            parent=champion.version if champion else None,
+            corrections_used=facts.fresh.corrections,
+            started_at=self._ledger.now(),
+            actor=actor,
+            explanation=why,
+            place=self._place,
+            lease_until=self._ledger.now() + timedelta(seconds=self._settings.retrain_lease_s),
+        )
+        return row if self._ledger.begin(row) else None
+
+    def _launch(self, row: TrainingRunRow) -> subprocess.Popen[bytes]:
+        folder = self._folder(row)
         folder.mkdir(parents=True, exist_ok=True)
         assert self._lock is not None
         with (folder / LOG_FILE).open("wb") as log:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "training.run", "--run-id", str(run_id), "--version", version],
+            return subprocess.Popen(
+                [*self._training, "--run-id", str(row.run_id), "--version", row.model_version],
                 env=os.environ
                 | self._settings.environment()
                 | self._settings.secret_environment()
@@ -66,25 +118,52 @@ class Runner:
                 stderr=subprocess.STDOUT,
                 pass_fds=[self._lock.fileno()],
             )
-        return self._ledger.running()
 
-    def watch(self) -> str | None:
-        """Look after the run under way, if any. Returns how it ended, when it has; None while it goes on or is none."""
-        row = self._ledger.running()
-        if row is None:
-            return None
-        ours = self._child is not None
-        if (self._child.poll() is None) if self._child is not None else not self._take_lock():
-            self._pass_on_progress(row)
-            return None
+    def _lives(self, row: TrainingRunRow) -> bool:
+        """Whether the run goes on, so far as one can know here. Whoever can see that it does renews its lease."""
+        if row.place != self._place:
+            return self._lease_holds(row)
+        lives = self._child.poll() is None if self._child is not None else not self._take_lock()
+        if lives:
+            progress = self._folder(row) / PROGRESS_FILE
+            words = progress.read_text() if progress.is_file() else ""
+            self._ledger.alive(row, self._settings.retrain_lease_s, words)
+        return lives
+
+    def _lease_holds(self, row: TrainingRunRow) -> bool:
+        return row.lease_until is not None and row.lease_until > self._ledger.now()
+
+    def _finish(self, row: TrainingRunRow) -> str:
+        result_file = self._folder(row) / RESULT_FILE
+        if result_file.is_file():
+            return conclude(
+                self._settings,
+                self._ledger,
+                self.registry,
+                row,
+                RunResult.model_validate_json(result_file.read_bytes()),
+            )
+        here = row.place == self._place
         code = self._child.returncode if self._child is not None else None
-        words = self._finish(row, code if ours else None)  # without the database all this is done again, from here
-        self._child = None
+        if code is None or code < 0:
+            state = INTERRUPTED
+            words = "interrupted: its process was stopped or killed before it had a result; it starts again"
+            if not here:
+                words = f"interrupted: no sign of life from {row.place or 'its machine'}; it starts again"
+        else:
+            state, words = FAILED, f"failed with exit status {code}: {self._last_words(row)}"
+        self._ledger.end(row, state, words, seen_dead=here)
+        if here:  # half a model is of no use to anybody, and no version of this name will come
+            shutil.rmtree(self._settings.artefacts / row.model_version, ignore_errors=True)
+        return words
+
+    def _give_up(self, words: str) -> str:
+        self._end_child()
+        self._ours = self._child = None
         self._release()
         return words
 
-    def stop(self) -> None:
-        """Interrupt our own run; it starts again when the trigger is asked next."""
+    def _end_child(self) -> None:
         if self._child is None:
             return
         self._child.terminate()
@@ -93,62 +172,14 @@ class Runner:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        self.watch()
-
-    def _finish(self, row: TrainingRunRow, code: int | None) -> str:
-        result_file = self._folder(row.run_id) / RESULT_FILE
-        if result_file.is_file():
-            return self._conclude(row, RunResult.model_validate_json(result_file.read_bytes()))
-        if code is None or code < 0:
-            words = "interrupted: its process was stopped or killed before it had a result; it starts again"
-            self._ledger.end(row.run_id, INTERRUPTED, words)
-            return words
-        words = f"failed with exit status {code}: {self._last_words(row)}"
-        self._ledger.end(row.run_id, FAILED, words)
-        return words
-
-    def _conclude(self, row: TrainingRunRow, result: RunResult) -> str:
-        """Register the version whatever the gate said; promote it if it passed. Every step may be repeated."""
-        self.registry.register(version_row(result, row))
-        if result.gate.passed:
-            state, words = self._promote(result)
-        else:
-            state, words = REFUSED, f"{result.model_version} {result.gate.verdict}"
-        self._ledger.end(row.run_id, state, words, result)
-        return words
-
-    def _promote(self, result: RunResult) -> tuple[str, str]:
-        version = result.model_version
-        alias = self.registry.alias(CHAMPION)
-        if alias is not None and alias.version == version:  # promoted just before a crash
-            return PROMOTED, f"{version} is champion: {result.gate.verdict}"
-        if (alias.version if alias else None) != result.parent:
-            return REFUSED, f"{version} was compared with {result.parent}, but the champion has changed meanwhile"
-        try:
-            self.registry.set_alias(
-                CHAMPION,
-                version,
-                expected_sequence=alias.sequence if alias else 0,
-                actor="retrainer",
-                reason=f"training run {result.run_id}",
-                gate_verdict=result.gate.verdict,
-            )
-        except Conflict as conflict:
-            return REFUSED, f"{version} passed the gate, but {conflict}"
-        return PROMOTED, f"{version} is champion: {result.gate.verdict}"
-
-    def _pass_on_progress(self, row: TrainingRunRow) -> None:
-        progress = self._folder(row.run_id) / PROGRESS_FILE
-        if progress.is_file():
-            self._ledger.tell(row.run_id, progress.read_text())
 
     def _last_words(self, row: TrainingRunRow) -> str:
-        log = self._folder(row.run_id) / LOG_FILE
+        log = self._folder(row) / LOG_FILE
         lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
         return " | ".join(line.strip() for line in lines[-LOG_LINES:] if line.strip()) or "it said nothing"
 
-    def _folder(self, run_id: object) -> Path:
-        return self._settings.home / "runs" / str(run_id)
+    def _folder(self, row: TrainingRunRow) -> Path:
+        return self._settings.home / "runs" / str(row.run_id)
 
     def _take_lock(self) -> bool:
         if self._lock is not None:
@@ -167,24 +198,6 @@ class Runner:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def version_row(result: RunResult, row: TrainingRunRow) -> ModelVersionRow:
-    """The registry's entry for a finished run."""
-    return ModelVersionRow(
-        version=result.model_version,
-        artefact_uri=result.artefact,
-        digest=result.digest,
-        base_model=result.base_model,
-        base_revision=result.base_revision,
-        dataset_hash=result.dataset_hash,
-        prompt_version=result.prompt_version,
-        prompt_digest=result.prompt_digest,
-        parent=result.parent,
-        config=result.config,
-        metrics=result.gate.after.model_dump(mode="json"),
-        created_at=row.started_at,
-    )
 
 
 def _offline(settings: Settings) -> str:

@@ -55,7 +55,7 @@ def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
         log.info(ended)
     facts = ledger.facts(settings)
     metrics.TRAINING.set(facts.running is not None)
-    metrics.CORRECTIONS_WAITING.set(facts.corrected_since)
+    metrics.CORRECTIONS_WAITING.set(facts.fresh.corrections)
     if champion := runner.registry.alias(CHAMPION):
         metrics.say(metrics.CHAMPION, model_version=champion.version, sequence=str(champion.sequence))
     decision = decide(facts)

@@ -21,10 +21,11 @@ from schemas.envelope import decode
 from schemas.events import Adapter
 from schemas.records import ModelVersionRow, TrainingExampleRow, TrainingRunRow
 from schemas.topics import ADAPTERS
+from schemas.training import FAILED, INTERRUPTED, PROMOTED, REFUSED, RUNNING
 from tests.ground import wait_until
 from tests.learning_samples import fill
 from workers.retrainer.announce import announce
-from workers.retrainer.ledger import FAILED, INTERRUPTED, PROMOTED, REFUSED, RUNNING, Ledger
+from workers.retrainer.ledger import Ledger
 from workers.retrainer.runner import Runner
 from workers.retrainer.worker import look
 
@@ -122,7 +123,7 @@ def test_corrections_become_a_registered_version_with_a_verdict(house: House) ->
         examples = session.exec(select(TrainingExampleRow)).all()
     assert {one.split for one in examples} == {"train", "holdout"}
     assert len(examples) == 20
-    assert house.ledger.facts(house.settings).corrected_since == 0
+    assert house.ledger.facts(house.settings).fresh.corrections == 0
     champion = house.registry.alias(CHAMPION)
     assert champion is not None
     assert (champion.version == run.model_version) == (run.state == PROMOTED)

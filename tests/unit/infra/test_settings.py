@@ -31,7 +31,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_passwords_and_keys_and_the_database_s_address_are_secrets() -> None:
-    assert SECRETS == ["database_password", "database_url", "kafka_key_password", "kafka_password", "model_server_key"]
+    assert SECRETS == [
+        "database_password",
+        "database_url",
+        "dataset_database_url",
+        "kafka_key_password",
+        "kafka_password",
+        "model_server_key",
+    ]
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -142,3 +149,18 @@ def test_clients_are_told_what_the_settings_say() -> None:
     clear = access(Settings(kafka_bootstrap="k:1"))
     assert (clear["security_protocol"], clear["ssl_context"], clear["sasl_plain_username"]) == ("PLAINTEXT", None, None)
     assert Security.plaintext.tls is False
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"retrain_when": "schedule"}, "needs COPYDESK_RETRAIN_SCHEDULE"),
+        ({"retrain_schedule": "0 3 * * *"}, "means nothing without COPYDESK_RETRAIN_WHEN"),
+        ({"retrain_when": "either", "retrain_schedule": "at three"}, "no cron expression"),
+        ({"retrain_when": "both", "retrain_schedule": "0 0 30 2 *"}, "no cron expression"),
+    ],
+)
+def test_a_schedule_that_would_never_train_is_refused(values: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Settings.model_validate(values)
+    assert Settings.model_validate({"retrain_when": "either", "retrain_schedule": "0 3 * * *"}).retrain_schedule

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +17,9 @@ from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.errors import Unavailable
 from schemas.records import TrainingRunRow
+from schemas.training import INTERRUPTED, RUNNING
 from workers.retrainer.first import first_champion
-from workers.retrainer.ledger import INTERRUPTED, Ledger
+from workers.retrainer.ledger import Ledger
 from workers.retrainer.runner import Runner
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -44,6 +46,21 @@ def runner(settings: Settings, ledger: Ledger, engine: Engine) -> Runner:
     return Runner(settings, ledger, ModelRegistry(engine))
 
 
+def run_row(settings: Settings) -> TrainingRunRow:
+    """A run on this machine whose process is gone."""
+    return TrainingRunRow(
+        run_id=uuid4(),
+        state=RUNNING,
+        model_version="v2",
+        parent=None,
+        corrections_used=1,
+        started_at=NOW,
+        actor="test",
+        place=f"{platform.node()}:{settings.home.resolve()}",
+        lease_until=NOW + timedelta(seconds=60),
+    )
+
+
 @contextmanager
 def locked(engine: Engine) -> Iterator[None]:
     with engine.connect() as holder:
@@ -60,7 +77,7 @@ def latest(ledger: Ledger) -> TrainingRunRow:
 def test_the_end_of_a_run_is_written_down_once_that_is_possible(
     runner: Runner, ledger: Ledger, engine: Engine, settings: Settings
 ) -> None:
-    ledger.begin(uuid4(), "v2", None, ledger.facts(settings), "test", "its process is gone")
+    assert ledger.begin(run_row(settings))
     with locked(engine):
         for _ in range(2):
             with pytest.raises(Unavailable, match="another process has been writing"):
@@ -77,7 +94,7 @@ def test_no_training_starts_that_cannot_be_written_down_and_nobody_is_kept_from_
     with locked(engine), pytest.raises(Unavailable):
         runner.start(facts, actor="test", why="test")
     assert ledger.count() == 0
-    ledger.begin(uuid4(), "v2", None, facts, "test", "its process is gone")
+    assert ledger.begin(run_row(settings))
     somebody_else = Runner(settings, ledger, ModelRegistry(engine))
     assert "interrupted" in (somebody_else.watch() or "")
 

@@ -1,0 +1,32 @@
+"""Whether an artefact's files may be served: those that were registered, and nothing that runs code when it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infra.registry import BARE_BASE, digest_folder
+from schemas.records import ModelVersionRow
+
+PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+"""Formats of which reading a file means running the code in it."""
+
+
+def objection(folder: Path, digest: str) -> str | None:
+    """Why the files in `folder` must not be served, or None. An empty `digest` is not compared."""
+    if not folder.is_dir():
+        return f"its artefact {folder} is not there"
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    if pickle := next((file for file in files if file.suffix.lower() in PICKLES), None):
+        return f"{pickle} is a pickle, which runs code when it is loaded: only safetensors are served"
+    if not any(file.suffix == ".safetensors" for file in files):
+        return f"{folder} holds no safetensors"
+    if digest and digest_folder(folder) != digest:
+        return f"the files in {folder} are not those that were registered: they were changed or damaged"
+    return None
+
+
+def version_objection(version: ModelVersionRow) -> str | None:
+    """The same for a registered version; the bare base has no artefact of ours."""
+    if version.version == BARE_BASE:
+        return None
+    return objection(Path(version.artefact_uri.removeprefix("file://")), version.digest)
