@@ -14,12 +14,14 @@ from typing import TypedDict, TypeVar
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
+    ClusterAuthorizationFailedError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RetriableError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
 )
 
 from infra.header_names import read_any_header_name
@@ -167,8 +169,15 @@ def create_topics(settings: Settings, timeout_s: float = 120) -> None:
 def _create(admin: KafkaAdminClient, missing: dict[str, TopicSpec]) -> None:
     if not missing:
         return
-    with suppress(TopicAlreadyExistsError):  # another process was faster with one; each is created on its own
+    try:
         admin.create_topics(missing)
+    except TopicAlreadyExistsError:  # another process was faster with one; each is created on its own
+        return
+    except (ClusterAuthorizationFailedError, TopicAuthorizationFailedError) as error:
+        raise Transient(
+            f"Kafka shows this user no topic {', '.join(sorted(missing))} and does not let it create any: give it the"
+            " right to describe them, or to create them if they are missing (docs/secure.md)"
+        ) from error
 
 
 def wait_until_ready(settings: Settings, timeout_s: float = 60) -> None:

@@ -35,6 +35,7 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 from faust.types import TP, Message
 from faust.types.auth import CredentialsT
+from mode import Service
 
 from infra.groups import has_room
 from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES, create_topics, lags
@@ -67,6 +68,8 @@ STOP_S = 30.0
 """A stop that takes longer (the broker is away, a handler hangs) is cut short; what was in hand comes again."""
 ASK_AGAIN_S, REMIND_EVERY = 1.0, 60
 """Pause between two attempts to reach a broker at the start; every how many of them are told."""
+HEAR_S = 1.0
+"""So often the group's coordinator is asked for errors."""
 A_YEAR_S = 31_536_000.0
 log = logging.getLogger(__name__)
 
@@ -76,8 +79,20 @@ class SafeThread(driver.AIOKafkaConsumerThread):
 
     logger = driver.logger
 
+    reached = False
+    """Has the broker answered? Before that nobody can be a member of anything."""
+
     async def on_start(self) -> None:
         await _until_reached(super().on_start, lambda: self._consumer)
+        self.reached = True
+
+    @Service.task
+    async def _hear_the_coordinator(self) -> None:
+        # a worker that may not join has nothing to fetch, and would never ask
+        while not self.should_stop:
+            await self.sleep(HEAR_S)
+            if self.reached:
+                cast(Any, self._consumer)._coordinator.check_errors()
 
     async def _fetch_records(
         self,
@@ -413,8 +428,8 @@ async def _work(
     pulse.phase = "starting"
     if on_start is not None:
         await unless(stop, on_start())
+    _watch(pulse, settings, lanes)
     await unless(stop, app.start())
-    _watch(pulse, settings, lanes)  # from here on; before, waiting for a broker is no stall
     pulse.phase = None
     log.info("%s reads %s", name, ", ".join(lane.topic.name for lane in lanes))
     await asyncio.wait(
@@ -437,9 +452,9 @@ async def _broker_ready(settings: Settings) -> None:
     while True:
         try:
             return await asyncio.to_thread(create_topics, settings)
-        except Transient as error:
+        except Transient as error:  # it has waited, too; what lasts is not mended within a second
             log.warning("waiting for the broker at %s: %s", settings.bootstrap, error)
-            await asyncio.sleep(ASK_AGAIN_S)
+            await asyncio.sleep(5 * ASK_AGAIN_S)
 
 
 class _Membership:
@@ -449,8 +464,9 @@ class _Membership:
         self._consumer = consumer
 
     def joined(self) -> bool:
-        member = self._consumer._thread._consumer
-        return member is not None and member._coordinator.generation > 0
+        thread = cast(SafeThread, self._consumer._thread)
+        # waiting for a broker is no fault of a member
+        return not thread.reached or cast(Any, thread._consumer)._coordinator.generation > 0
 
     def assigned(self) -> frozenset[tuple[str, int]]:
         member = self._consumer._thread._consumer

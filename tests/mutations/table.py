@@ -41,6 +41,7 @@ CONTENT_TESTS = "tests/unit/workers/test_archivist.py"
 REBUILD_TESTS = "tests/unit/workers/test_rebuild.py"
 DATABASE_TESTS = "tests/unit/infra/test_database.py"
 DESK_TESTS = "tests/unit/desk/test_queue.py"
+RIGHTS_TESTS = "tests/integration/infra/test_rights.py"
 PRODUCER_TESTS = "tests/integration/workers/test_producers_on_kafka.py"  # from here on with a broker or a server
 STUCK_TESTS = "tests/integration/workers/test_stuck_worker.py"
 KAFKA_TESTS = "tests/integration/workers/test_stream_on_kafka.py"
@@ -441,6 +442,12 @@ GROUP = (
         *("coordinator-not-asked", STREAM),
         *("        consumer._coordinator.check_errors()\n", ""),
         "tests/stream/test_consumer_errors.py",
+    ),
+    without(
+        "asking it before there is anything to fetch: a worker that may not join would wait in silence",
+        *("coordinator-not-asked-at-the-start", STREAM),
+        *("            if self.reached:\n", "            if False:\n"),
+        f"{RIGHTS_TESTS}::test_a_worker_without_one_of_its_rights_ends_and_names_what_it_may_not",
     ),
     without(
         *("our consumer thread", "faust-thread", STREAM),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 
 from infra.settings import get_settings
@@ -40,4 +41,5 @@ async def handle(envelope: Envelope, outlet: Outlet) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
     run("willing", get_settings(), [Lane(ARTICLES, handle)])
