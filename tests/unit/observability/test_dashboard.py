@@ -101,6 +101,20 @@ def test_an_alert_asks_for_what_there_is_and_says_what_is_wrong_and_what_to_do(r
     assert rule["labels"]["severity"] in {"page", "ticket"}
 
 
+def test_the_cases_of_the_alerts_speak_of_series_and_alerts_that_there_are() -> None:
+    """Whether the alerts fire as the cases say is promtool's to tell, and no package for Python brings it along."""
+    cases = yaml.safe_load((HERE / "prometheus/alerts_test.yml").read_text())["tests"]
+    named = {test["alertname"] for case in cases for test in case.get("alert_rule_test", [])}
+    for case in cases:
+        for given in case["input_series"]:
+            parsed(given["series"])
+        for test in case.get("promql_expr_test", []):
+            promql.parse(test["expr"])
+            named |= set(re.findall(r'alertname="(\w+)"', test["expr"]))
+    assert named
+    assert named <= {rule["alert"] for rule in RULES}
+
+
 def test_annotations_and_variables_of_the_dashboard_ask_for_what_there_is() -> None:
     for annotation in DASHBOARD["annotations"]["list"]:
         parsed(annotation["expr"])
