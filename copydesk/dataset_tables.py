@@ -14,7 +14,7 @@ from rich.table import Table
 from copydesk.console import console, plain
 from editorial import prompts
 from schemas.errors import Invalid
-from training.dataset import SPLITS, Example, Selection, Snapshot
+from training.dataset import SPLITS, DamagedDataset, Example, Selection, Snapshot
 from training.dataset.describe import Difference, describe, first_rows
 from training.dataset.importing import Imported
 from training.dataset.snapshot import names, open_snapshot, whole_folders
@@ -78,31 +78,39 @@ def show_import(made: Imported) -> None:
 
 
 def list_facts(home: Path) -> list[dict[str, Any]]:
-    """All data sets."""
+    """All data sets; of a damaged one only what is wrong with it."""
     given = names(home)
-    return [
-        {
-            "hash": snapshot.hash,
-            "names": [name for name, folder in given.items() if folder == snapshot.folder.name],
-            "splits": {split: snapshot.count(split) for split in SPLITS},
-            "made_by": snapshot.manifest.get("made_by", ""),
-            "created_at": snapshot.manifest.get("created_at", ""),
-        }
-        for snapshot in map(open_snapshot, whole_folders(home))
-    ]
+    facts: list[dict[str, Any]] = []
+    for folder in whole_folders(home):
+        called = [name for name, stands_for in given.items() if stands_for == folder.name]
+        try:
+            snapshot = open_snapshot(folder)
+        except DamagedDataset as error:
+            facts.append({"folder": folder.name, "names": called, "damaged": str(error)})
+            continue
+        facts.append(
+            {"folder": folder.name, "names": called, "hash": snapshot.hash}
+            | {"splits": {split: snapshot.count(split) for split in SPLITS}}
+            | {name: snapshot.manifest.get(name, "") for name in ("made_by", "created_at")}
+        )
+    return facts
 
 
 def show_list(home: Path) -> None:
     """The same as a table."""
-    facts = sorted(list_facts(home), key=lambda one: str(one["created_at"]))
+    facts = sorted(list_facts(home), key=lambda one: str(one.get("created_at")))
     if not facts:
         typer.echo("There is no data set yet: `copydesk dataset import` or `copydesk dataset build`.")
         return
     table = Table("data set", "names", *SPLITS, "made by", "at (UTC)")
     for one in facts:
-        counts = [f"{one['splits'][split]:,}" for split in SPLITS]
-        table.add_row(one["hash"][:16], ", ".join(one["names"]), *counts, one["made_by"], one["created_at"][:19])
+        if "damaged" not in one:
+            counts = [f"{one['splits'][split]:,}" for split in SPLITS]
+            table.add_row(one["folder"], ", ".join(one["names"]), *counts, one["made_by"], one["created_at"][:19])
     console().print(table)
+    for one in facts:
+        if "damaged" in one:
+            console().print(plain(one["damaged"]), soft_wrap=True)
 
 
 def show_facts(snapshot: Snapshot, rows: int) -> dict[str, Any]:

@@ -86,6 +86,16 @@ def test_a_dry_run_of_an_import_gone_wrong_leaves_the_name_alone(command: Comman
     assert "rows.jsonl:61: broken JSON" in told(command("import", rows, "--name", "news"))
 
 
+def test_a_damaged_data_set_does_not_hide_the_others(command: Command, rows: Path, home: Path) -> None:
+    told(command("import", rows, "--limit", 30))
+    (broken,) = (home / "datasets").glob("*/manifest.json")
+    broken.write_text("{")
+    told(command("import", rows, "--name", "whole"))
+    words = told(command("show"))
+    assert "whole" in words
+    assert f"{broken} cannot be read" in words
+
+
 @pytest.mark.parametrize(
     ("words", "told_so"),
     [
