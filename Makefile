@@ -50,7 +50,7 @@ bench-rounds: $(VENV)/.ready-dev  ## five rounds of corrections: Copydesk's way 
 	$(BIN)/python -m tests.bench.rounds $(ARGS)
 
 chaos: $(VENV)/.ready-dev  ## everything that can go wrong, to the real workers (SEED=7 EVENTS=10000, or SOAK=30 minutes)
-	CHAOS_SEED=$(SEED) CHAOS_EVENTS=$(EVENTS) CHAOS_SOAK=$(SOAK) $(BIN)/python -m pytest -s tests/chaos/test_outcome.py tests/chaos/test_handlers.py tests/chaos/test_newspaper.py $(ARGS)
+	CHAOS_SEED=$(SEED) CHAOS_EVENTS=$(EVENTS) CHAOS_SOAK=$(SOAK) $(BIN)/python -m pytest -s tests/chaos/test_outcome.py tests/chaos/test_exits.py tests/chaos/test_handlers.py tests/chaos/test_newspaper.py $(ARGS)
 
 mutations: $(VENV)/.ready-dev  ## each protection of the streams taken away in turn: a test must notice (docs/mutations.md)
 	@$(BIN)/python -m tests.mutations $(ARGS)
