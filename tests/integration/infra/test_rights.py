@@ -34,6 +34,7 @@ from workers.ending import EX_SOFTWARE
 from workers.scraper.worker import Acknowledged
 
 PATIENCE_S = 180
+ENDS_WITHIN_S = 45
 ARTICLES_SENT = 5
 pytestmark = pytest.mark.timeout(400)
 DESCRIBE_ALL = [
@@ -182,7 +183,7 @@ def willing(guarded: SecureBroker, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_worker_without_one_of_its_rights_ends_and_names_what_it_may_not(willing: Willing, missing: Right) -> None:
     worker, log = willing.start([*DESCRIBE_ALL, *(right for right in NEEDED if right != missing)])
     try:
-        assert worker.wait(PATIENCE_S) == EX_SOFTWARE
+        assert worker.wait(ENDS_WITHIN_S) == EX_SOFTWARE
     finally:
         worker.kill()
         worker.wait()
