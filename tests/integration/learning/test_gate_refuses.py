@@ -34,6 +34,7 @@ from training.trial import Bench, Candidate, try_out
 
 HOLDOUT = 40
 EXAMPLES = 36
+BRIEF = load_recipe("demo").model_copy(update={"epochs": 0.25})
 pytestmark = pytest.mark.timeout(600)  # trains the demo model several times
 
 
@@ -80,12 +81,9 @@ class Court:
     def candidate(self, name: str, titles: Callable[[list[Story]], list[str]] = _house) -> Candidate:
         """The demo model tuned on 36 stories with these titles."""
         if name not in self.trained:
-            stories = _flawed()
-            examples = [_example(story, title) for story, title in zip(stories, titles(stories), strict=True)]
-            recipe = load_recipe("demo")
-            run = Run(UUID(int=1), name, self.settings, recipe, self.champion, lambda _: None)
-            digest = train(run, Selection(tuple(examples), ()), "0" * 64)
-            self.trained[name] = Candidate(name, run.artefact, digest, recipe.prompt_version)
+            run = Run(UUID(int=1), name, self.settings, load_recipe("demo"), self.champion, lambda _: None)
+            digest = train(run, _selection(titles), "0" * 64)
+            self.trained[name] = Candidate(name, run.artefact, digest, run.recipe.prompt_version)
         return self.trained[name]
 
     def copy(self, name: str) -> Candidate:
@@ -100,6 +98,11 @@ class Court:
         report = try_out(candidate, self.champion if champion else None, self.holdout, self.bench)
         print("\n" + "\n".join(lines(candidate.version, "v1" if champion else None, report)))
         return report
+
+
+def _selection(titles: Callable[[list[Story]], list[str]]) -> Selection:
+    stories = _flawed()
+    return Selection(tuple(_example(*pair) for pair in zip(stories, titles(stories), strict=True)), ())
 
 
 def _example(story: Story, title: str) -> Example:
@@ -173,13 +176,23 @@ def test_one_tag_ruined_and_all_else_better(court: Court) -> None:
     assert report.after.house_rules_pass > report.before.house_rules_pass
 
 
-def test_trained_with_another_chat_template(court: Court) -> None:
-    candidate = court.copy("template")
+def test_trained_with_another_chat_template(court: Court, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(DEMO_MODEL / "base", base)
+    template = base / "chat_template.jinja"
+    template.write_text(template.read_text().replace("<", "<|"))
+    elsewhere = court.settings.model_copy(update={"base_model": str(base)})
+    run = Run(UUID(int=1), "template", elsewhere, BRIEF, court.champion, lambda _: None)
+    candidate = Candidate("template", run.artefact, train(run, _selection(_house), "0" * 64), "v3")
+    report = court.hear(candidate)
+    assert refusing(report) == {"files"}
+    assert "the base here is" in report.verdict
     manifest = json.loads((candidate.folder / MANIFEST).read_text())
-    (candidate.folder / MANIFEST).write_text(json.dumps(manifest | {"chat_template_digest": "0" * 64}))
+    name, revision = base_identity(court.settings)  # a hub's base keeps its name and revision under a new template
+    (candidate.folder / MANIFEST).write_text(json.dumps(manifest | {"base_model": name, "base_revision": revision}))
     report = court.hear(replace(candidate, digest=digest_folder(candidate.folder)))
     assert refusing(report) == {"files"}
-    assert "chat template" in report.verdict
+    assert report.verdict == "refused: template was trained with another chat template than its base has now"
 
 
 def test_a_file_cut_off(court: Court) -> None:

@@ -49,7 +49,7 @@ def test_the_house_titles_meet_the_examples_that_come_along() -> None:
     stories = [read_story(example.text.strip()) for example in golden.examples]
     titles = [story.house_title for story in stories if story is not None]
     careless = [story.careless_title for story in stories if story is not None]
-    assert golden.judge(titles).words == "10 of 10 golden examples are right (may fail: 1)"
+    assert golden.judge(titles).words == "10 of 10 golden examples are right (may fail: 2)"
     assert not golden.judge(careless).met
 
 
