@@ -98,6 +98,7 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
         champion=registry.get(alias.version) if alias else None,
         say=Progress(folder),
     )
+    load_golden(settings.golden_examples)  # what is wrong with the file is said before the training, not after it
     tables = read_tables(engine)
     selection = choose(tables, retraining_rules(settings))
     snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
