@@ -5,18 +5,23 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
-from copydesk.console import console
-from infra.settings import get_settings
+from copydesk.console import console, plain
+from infra.settings import Settings, get_settings
 
 if TYPE_CHECKING:  # the registry's imports are heavy; `--help` does without them
+    from sqlalchemy import Engine
+
     from infra.registry import ModelRegistry
-    from schemas.records import ModelVersionRow
+    from schemas.records import ModelVersionRow, TrainingRunRow
+    from workers.retrainer.ledger import Ledger
 
 app = typer.Typer(help="Model versions: list, show, promote, roll back.", no_args_is_help=True)
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
@@ -51,33 +56,37 @@ def list_versions(as_json: bool = AS_JSON) -> None:
 
 @app.command()
 def show(version: str) -> None:
-    """Everything the registry knows about one version, as JSON."""
+    """Everything the registry knows about one version, and the run that made it, as JSON."""
     row = _registry().get(version)
     if row is None:
         raise _unknown(version)
-    _print_json(_facts(row))
+    run = _ledger().of_version(version)
+    made_by = run.model_dump(mode="json", exclude={"lease_until"}) | {"report": _report(run)} if run else None
+    _print_json(_facts(row) | {"training_run": made_by})
 
 
 @app.command()
 def history(alias: str = ALIAS, as_json: bool = AS_JSON) -> None:
-    """Every move of an alias: who, when, why."""
-    rows = _registry().history(alias)
+    """Every move of an alias: who, when, why, and the gate's report on the version."""
+    ledger = _ledger()
+    rows = [(row, _report(ledger.of_version(row.version))) for row in _registry().history(alias)]
     if as_json:
-        _print_json([row.model_dump(mode="json") for row in rows])
+        _print_json([row.model_dump(mode="json") | {"report": report} for row, report in rows])
         return
-    table = Table("#", "version", "before", "by", "why", "gate", "when", "announced")
-    for row in rows:
+    table = Table("#", "version", "before", "by", "why", "gate", "when", "announced", "report")
+    for row, report in rows:
         when = f"{row.decided_at:%Y-%m-%d %H:%M:%S}"
         announced = "yes" if row.announced else "not yet"
         table.add_row(
             str(row.sequence),
             row.version,
             row.previous_version or "–",
-            row.actor,
-            row.reason,
-            row.gate_verdict,
+            plain(row.actor),
+            plain(row.reason),
+            plain(row.gate_verdict),
             when,
             announced,
+            plain(report or "–"),
         )
     console().print(table)
 
@@ -88,29 +97,40 @@ def promote(
     reason: str = typer.Option(..., help="Why; it goes into the history."),
     alias: str = ALIAS,
 ) -> None:
-    """Make a version champion by hand. The generators switch to it within seconds."""
+    """Make a version champion by hand, or approve one that awaits it. The generators switch to it within seconds."""
     _move(alias, version, reason)
 
 
 @app.command()
 def rollback(reason: str = typer.Option(..., help="Why; it goes into the history."), alias: str = ALIAS) -> None:
-    """Go back to the version before the present one."""
-    moves = _registry().history(alias)
-    if not moves or moves[-1].previous_version is None:
+    """Go back to the version before the present one; again, and it is the one before that."""
+    from infra.registry import version_before
+
+    before = version_before(_registry().history(alias))
+    if before is None:
         raise typer.BadParameter(f"{alias} has no version before the present one")
-    _move(alias, moves[-1].previous_version, reason)
+    _move(alias, before, reason)
 
 
 def _move(alias: str, version: str, reason: str) -> None:
-    from infra.registry import Conflict, UnknownVersion
+    from infra.artefacts import version_objection
+    from infra.registry import Conflict
     from schemas.errors import Transient
+    from schemas.training import RUNNING
     from workers.retrainer.announce import announce
 
-    registry = _registry()
+    registry, ledger = _registry(), _ledger()
+    row = registry.get(version)
+    if row is None:
+        raise _unknown(version)
+    if objection := version_objection(row):
+        raise typer.BadParameter(f"{version} is refused: {objection}")
     now = registry.alias(alias)
     if now is not None and now.version == version:
         typer.echo(f"{alias} is {version} already")
         return
+    run = ledger.of_version(version)
+    verdict = str(run.gate_report.get("verdict", "")) if run and run.state != RUNNING else ""
     try:
         registry.set_alias(
             alias,
@@ -118,12 +138,11 @@ def _move(alias: str, version: str, reason: str) -> None:
             expected_sequence=now.sequence if now else 0,
             actor=getpass.getuser(),
             reason=reason,
-            gate_verdict="none: moved by hand",
+            gate_verdict=f"moved by hand; its gate said: {verdict}" if verdict else "none: moved by hand",
         )
-    except UnknownVersion as error:
-        raise _unknown(version) from error
     except Conflict as error:
         raise typer.BadParameter(f"{error}; look again and repeat") from error
+    ledger.approved(version, f"{version} is {alias}: approved by {getpass.getuser()}: {reason}")
     typer.echo(f"{alias}: {now.version if now else 'nothing'} → {version}")
     try:
         announce(registry, get_settings())
@@ -133,11 +152,33 @@ def _move(alias: str, version: str, reason: str) -> None:
 
 
 def _registry() -> ModelRegistry:
-    database = import_module("infra.database")
-    engine = database.make_engine(get_settings())
-    database.migrate(engine)
-    registry: ModelRegistry = import_module("infra.registry").ModelRegistry(engine)
+    registry: ModelRegistry = import_module("infra.registry").ModelRegistry(_engine())
     return registry
+
+
+def _ledger() -> Ledger:
+    ledger: Ledger = import_module("workers.retrainer.ledger").Ledger(_engine(), lambda: datetime.now(UTC))
+    return ledger
+
+
+@lru_cache(maxsize=1)
+def _engine_of(settings: Settings) -> Engine:
+    database = import_module("infra.database")
+    engine: Engine = database.make_engine(settings)
+    database.migrate(engine)
+    return engine
+
+
+def _engine() -> Engine:
+    return _engine_of(get_settings())
+
+
+def _report(run: TrainingRunRow | None) -> str:
+    """Where the gate's report on a run's version is; empty if there is none."""
+    if run is None or not run.gate_report:
+        return ""
+    page = get_settings().home / "runs" / str(run.run_id) / "gate.html"
+    return str(page) if page.is_file() else f"copydesk models show {run.model_version}"
 
 
 def _facts(row: ModelVersionRow) -> dict[str, object]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import getpass
 import json
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
+from rich.table import Table
 
+from copydesk.console import console, plain
 from infra.settings import get_settings
 
 if TYPE_CHECKING:  # imported inside the commands: `--help` answers at once
@@ -48,17 +51,28 @@ def status(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) ->
     for condition in decision.conditions:
         typer.echo(f"  {'✓' if condition.met else '✗'} {condition.words}")
     if last is not None:
+        if last.lease_until is not None and last.finished_at is None:
+            typer.echo(
+                f"it trains at {last.place}; without a sign of life it is over at {last.lease_until:%H:%M:%S} UTC"
+            )
         typer.echo(
             f"last run: {last.model_version}, {last.state} ({last.started_at:%Y-%m-%d %H:%M}): {last.explanation}"
         )
 
 
 @app.command()
-def run(reason: str = typer.Option("on demand", help="Why; it goes into the run's record.")) -> None:
+def run(
+    reason: str = typer.Option("on demand", help="Why; it goes into the run's record."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Show what would be trained on, and train nothing."),
+    as_json: bool = typer.Option(False, "--json", help="With --dry-run: print JSON."),
+) -> None:
     """Train now, whatever the trigger says; exit status 0 if the new version passed the gate."""
+    if dry_run:
+        _show_dataset(as_json=as_json)
+        return
     from schemas.errors import Transient
-    from workers.retrainer.announce import announce
     from schemas.training import AWAITING, PROMOTED
+    from workers.retrainer.announce import announce
 
     ledger, runner = _parts()
     runner.watch()
@@ -77,7 +91,36 @@ def run(reason: str = typer.Option("on demand", help="Why; it goes into the run'
         typer.echo(f"not announced yet ({error}); the retrainer announces it once the broker answers")
         raise typer.Exit(1) from error
     last = ledger.latest()
-    raise typer.Exit(0 if last is not None and last.state == PROMOTED else 1)
+    raise typer.Exit(0 if last is not None and last.state in (PROMOTED, AWAITING) else 1)
+
+
+def _show_dataset(*, as_json: bool) -> None:
+    """What a training would use if it started now; nothing is written."""
+    from copydesk.dataset_tables import selection_facts, show_selection
+    from training.dataset import TRAIN, choose, read_tables, retraining_rules
+
+    settings = get_settings()
+    ledger, _ = _parts()
+    selection = choose(read_tables(ledger.engine), retraining_rules(settings))
+    trained = selection.of(TRAIN)
+    by = {
+        "error tag": Counter(tag for one in trained for tag in one.error_tags or ("none",)),
+        "curator": Counter(one.curator for one in trained),
+        "model that was corrected": Counter(one.model_version for one in trained),
+    }
+    stories = len({one.story_id for one in trained})
+    if as_json:
+        counts = {what: dict(counted.most_common()) for what, counted in by.items()}
+        typer.echo(json.dumps(selection_facts(selection) | {"stories": stories, "train": counts}, indent=2))
+        return
+    show_selection(selection)
+    table = Table("train", "", "examples")
+    for what, counted in by.items():
+        for place, (value, number) in enumerate(counted.most_common()):
+            table.add_row("" if place else what, plain(value), f"{number:,}")
+        table.add_section()
+    console().print(table)
+    typer.echo(f"{len(trained):,} examples of {stories:,} stories would be trained on; nothing was written.")
 
 
 def _follow(ledger: Ledger, runner: Runner) -> str:

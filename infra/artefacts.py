@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from infra.registry import BARE_BASE, digest_folder
 from schemas.records import ModelVersionRow
 
+WEIGHTS = "adapter_model.safetensors"
+"""An adapter's weights, as PEFT calls them."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 """Formats of which reading a file means running the code in it."""
 
@@ -29,4 +32,5 @@ def version_objection(version: ModelVersionRow) -> str | None:
     """The same for a registered version; the bare base has no artefact of ours."""
     if version.version == BARE_BASE:
         return None
-    return objection(Path(version.artefact_uri.removeprefix("file://")), version.digest)
+    parts = urlsplit(version.artefact_uri)
+    return objection(Path(unquote(parts.path) if parts.scheme == "file" else version.artefact_uri), version.digest)

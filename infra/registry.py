@@ -8,7 +8,7 @@ Exception
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,6 +188,17 @@ class ModelRegistry:
         with transaction(self._engine) as session:
             query = select(ModelVersionRow).order_by(col(ModelVersionRow.created_at), col(ModelVersionRow.version))
             return [*session.exec(query)]
+
+
+def version_before(moves: Sequence[AliasHistoryRow]) -> str | None:
+    """What served before the present version, given all moves. One step further back after every rollback."""
+    way: list[str] = []
+    for move in moves:
+        if move.version in way:  # a way back: what came after it no longer counts
+            del way[way.index(move.version) + 1 :]
+        else:
+            way.append(move.version)
+    return way[-2] if len(way) > 1 else None
 
 
 def ensure_first_champion(registry: ModelRegistry, first: ModelVersionRow) -> None:

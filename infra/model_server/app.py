@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from infra.artefacts import WEIGHTS, objection
 from infra.model_server.batcher import Batcher, Completion, Prompt, QueueFull
 from infra.model_server.engine import (
     BASE,
@@ -94,7 +95,7 @@ def create_app(engine: Engine, batcher: Batcher) -> FastAPI:
 
     @app.post("/v1/load_lora_adapter")
     async def load(request: LoadAdapter) -> Response:
-        await served.load(request.lora_name, Path(request.lora_path))
+        await served.load(request.lora_name, Path(request.lora_path), request.digest)
         return PlainTextResponse(f"Success: LoRA adapter '{request.lora_name}' added successfully.")
 
     @app.post("/v1/unload_lora_adapter")
@@ -124,8 +125,10 @@ class _Served:
         ]
         return ModelList(data=[base, *tuned])
 
-    async def load(self, name: str, path: Path) -> None:
+    async def load(self, name: str, path: Path, digest: str) -> None:
         async with self._changing:
+            if (path / WEIGHTS).is_file() and (reason := await asyncio.to_thread(objection, path, digest)):
+                raise Refusal(400, f"Loading lora {name} failed: {reason}")
             try:
                 await asyncio.wrap_future(self._batcher.between_batches(lambda: self._engine.load_adapter(name, path)))
             except AdapterMissing as error:

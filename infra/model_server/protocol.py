@@ -88,6 +88,8 @@ class LoadAdapter(BaseModel):
 
     lora_name: str = Field(min_length=1)
     lora_path: str = Field(min_length=1)
+    digest: str = ""
+    """What the folder's content must be (`infra.registry.digest_folder`); ours alone, vLLM does not look at it."""
 
 
 class UnloadAdapter(BaseModel):

@@ -11,14 +11,17 @@ What its failures mean for a title:
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import openai
 from openai.types.chat import ChatCompletion
 
+from infra.artefacts import objection
 from infra.observability import tracing
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient, Unavailable
@@ -95,13 +98,19 @@ class Engine:
         except (AttributeError, TypeError) as error:
             raise Transient("the model server answers nonsense when asked for its models") from error
 
-    async def load(self, name: str, path: str) -> None:
-        """Make the server answer for an adapter; nothing to do if it does. Raises `LoadRefused`, `Transient`."""
+    async def load(self, name: str, path: str, digest: str = "") -> None:
+        """Make the server answer for an adapter; nothing to do if it does. Raises `LoadRefused`, `Transient`.
+
+        Files that are not those of the digest are refused: here, where this process sees them, for vLLM looks at no
+        digest; and by our own server where only that one does.
+        """
         if name in await self.loaded():
             return
+        if reason := await asyncio.to_thread(_objection, Path(path), digest):
+            raise LoadRefused(f"adapter {name!r} is not loaded: {reason}")
         try:
             with _verdicts():
-                await self._admin("load_lora_adapter", {"lora_name": name, "lora_path": path})
+                await self._admin("load_lora_adapter", {"lora_name": name, "lora_path": path, "digest": digest})
         except (UnknownModel, Invalid) as error:
             if name not in await self.loaded():  # else somebody else was faster
                 raise LoadRefused(f"the model server refuses adapter {name!r} at {path}: {error}") from error
@@ -128,6 +137,10 @@ class Engine:
 
     async def _admin(self, action: str, body: dict[str, str]) -> None:
         await self._client.post(f"/{action}", body=body, cast_to=str, options={"timeout": ADMIN_TIMEOUT_S})
+
+
+def _objection(folder: Path, digest: str) -> str | None:
+    return objection(folder, digest) if folder.is_dir() else None
 
 
 @contextmanager

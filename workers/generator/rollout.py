@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class Server(Protocol):
     """What the rollout needs of the model server (`workers.generator.engine.Engine`)."""
 
-    async def load(self, name: str, path: str) -> None: ...
+    async def load(self, name: str, path: str, digest: str) -> None: ...
     async def unload(self, name: str) -> None: ...
 
 
@@ -126,7 +126,7 @@ class Rollout:
         """Load a version that the server has forgotten (it was restarted). Raises `Transient`."""
         async with self._restoring:
             try:
-                await self._server.load(adapter.model_version, server_path(adapter.artefact_uri))
+                await self._server.load(adapter.model_version, server_path(adapter.artefact_uri), adapter.digest)
             except LoadRefused as error:
                 raise Unavailable(str(error)) from error
 
@@ -134,7 +134,7 @@ class Rollout:
         reason = objection(wanted)
         if reason is None:
             try:
-                await self._server.load(wanted.model_version, server_path(wanted.artefact_uri))
+                await self._server.load(wanted.model_version, server_path(wanted.artefact_uri), wanted.digest)
             except (LoadRefused, Transient) as error:
                 reason = str(error)
         if reason is not None:

@@ -22,7 +22,7 @@ from infra.observability import metrics
 from infra.settings import Settings
 from schemas.events import Verdict
 from schemas.records import CorrectionRow, TrainingExampleRow, TrainingRunRow
-from schemas.training import INTERRUPTED, MISSING_ARTICLE, RUNNING, RunResult
+from schemas.training import AWAITING, INTERRUPTED, MISSING_ARTICLE, PROMOTED, RUNNING, RunResult
 from workers.retrainer.trigger import Facts, Fresh, Schedule, Wanted
 
 
@@ -86,6 +86,16 @@ class Ledger:
         """The run that made a version; None if it came otherwise."""
         with transaction(self.engine) as session:
             return session.exec(select(TrainingRunRow).where(TrainingRunRow.model_version == version)).first()
+
+    def approved(self, version: str, words: str) -> None:
+        """Somebody has promoted a version that waited for it; nothing to do for any other version."""
+        statement = (
+            update(TrainingRunRow)
+            .where(col(TrainingRunRow.model_version) == version, col(TrainingRunRow.state) == AWAITING)
+            .values(state=PROMOTED, explanation=words)
+        )
+        with transaction(self.engine) as session:
+            session.connection().execute(statement)
 
     def begin(self, row: TrainingRunRow) -> bool:
         """A run starts, unless another one is under way anywhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
+
+from infra.registry import digest_folder
 
 ARTICLES = [f"Amber Harbor labs launches a new model {'with data ' * n}and raises {n} million." for n in range(1, 25)]
 
@@ -82,6 +85,26 @@ async def ask(client: httpx.AsyncClient, model: str, text: str) -> str:
 
 def client(server: Server) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=server.url, timeout=60, limits=httpx.Limits(max_connections=64))
+
+
+def test_an_adapter_whose_files_are_not_those_of_the_digest_is_refused(
+    server: Server, adapters: dict[str, Path], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(adapters["v1"], tmp_path / "copy"))
+    body = {"lora_name": "checked", "lora_path": str(copy), "digest": digest_folder(copy)}
+    weights = copy / "adapter_model.safetensors"
+    sound = weights.read_bytes()
+    weights.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    refused = httpx.post(f"{server.url}/v1/load_lora_adapter", json=body, timeout=30)
+    assert refused.status_code == 400
+    assert "changed or damaged" in refused.json()["error"]["message"]
+    weights.write_bytes(sound)
+    assert httpx.post(f"{server.url}/v1/load_lora_adapter", json=body, timeout=30).status_code == 200
+    assert unload(server, "checked").status_code == 200
+    (copy / "training_args.bin").write_bytes(b"a pickle")
+    refused = load(server, "checked", copy)
+    assert refused.status_code == 400
+    assert "is a pickle" in refused.json()["error"]["message"]
 
 
 async def test_answers_are_the_same_alone_and_in_a_batch_of_several_adapters(

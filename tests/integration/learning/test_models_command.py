@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from copydesk.main import app
-from infra.database import make_engine, migrate
+from infra.database import make_engine, migrate, transaction
 from infra.kafka import read_whole
-from infra.registry import ModelRegistry
+from infra.registry import ModelRegistry, digest_folder
 from infra.settings import Settings, get_settings
 from schemas.envelope import decode
 from schemas.events import Adapter
-from schemas.records import ModelVersionRow
+from schemas.records import ModelVersionRow, TrainingRunRow
 from schemas.topics import ADAPTERS
+from schemas.training import AWAITING, PROMOTED
 from tests.learning_samples import fill
 
 Command = Callable[..., Result]
@@ -38,12 +42,15 @@ def registry(settings: Settings) -> ModelRegistry:
     migrate(engine)
     fill(engine, articles=4, corrections=3)
     registry = ModelRegistry(engine)
-    for name in ("v1", "v2"):
+    for name in ("v1", "v2", "v3"):
+        folder = settings.artefacts / name
+        folder.mkdir(parents=True)
+        (folder / "adapter_model.safetensors").write_bytes(name.encode())
         registry.register(
             ModelVersionRow(
                 version=name,
-                artefact_uri=f"models/{name}",
-                digest=name,
+                artefact_uri=str(folder),
+                digest=digest_folder(folder),
                 base_model="base",
                 base_revision="main",
                 dataset_hash="",
@@ -75,7 +82,78 @@ def test_promotion_and_rollback_move_the_champion_announce_it_and_are_remembered
     announced = [(event.sequence, event.model_version) for event in events if isinstance(event, Adapter)]
     assert announced == [(1, "v1"), (2, "v2"), (3, "v1")]
     listed = json.loads(command("models", "list", "--json").output)
-    assert {row["version"]: row["champion"] for row in listed} == {"v1": True, "v2": False}
+    assert {row["version"]: row["champion"] for row in listed} == {"v1": True, "v2": False, "v3": False}
+
+
+def test_rolling_back_again_goes_further_back_and_ends_at_the_first(command: Command, registry: ModelRegistry) -> None:
+    for version in ("v2", "v3"):
+        command("models", "promote", version, "--reason", "better")
+    for version in ("v2", "v1"):
+        assert command("models", "rollback", "--reason", "worse").exit_code == 0
+        champion = registry.alias("champion")
+        assert champion is not None
+        assert champion.version == version
+    refused = command("models", "rollback", "--reason", "worse")
+    assert refused.exit_code == 2
+    assert "no version before the present one" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"other weights"), "changed or damaged"),
+        (lambda folder: (folder / "adapter_model.safetensors").unlink(), "no safetensors"),
+        (lambda folder: (folder / "adapter_model.bin").write_bytes(b"a pickle"), "pickle"),
+        (shutil.rmtree, "is not there"),
+    ],
+)
+def test_a_version_whose_files_are_not_those_registered_is_refused(
+    command: Command, registry: ModelRegistry, settings: Settings, harm: Callable[[Path], object], words: str
+) -> None:
+    harm(settings.artefacts / "v2")
+    refused = command("models", "promote", "v2", "--reason", "it is better")
+    assert refused.exit_code == 2
+    assert words in " ".join(refused.output.replace("│", " ").split())
+    assert [move.version for move in registry.history("champion")] == ["v1"]
+
+
+def test_promoting_a_version_that_awaits_approval_approves_it_and_the_history_has_its_report(
+    command: Command, registry: ModelRegistry, settings: Settings
+) -> None:
+    run = TrainingRunRow(
+        run_id=uuid4(),
+        state=AWAITING,
+        model_version="v2",
+        parent="v1",
+        corrections_used=50,
+        started_at=datetime.now(UTC),
+        finished_at=datetime.now(UTC),
+        actor="retrainer",
+        explanation="v2 passed the gate and awaits approval",
+        gate_report={"verdict": "passed: 90 % of the titles keep all house rules"},
+    )
+    with transaction(make_engine(settings)) as session:
+        session.add(run)
+    assert "awaits approval" in command("retrain", "status").output
+    assert command("models", "promote", "v2", "--reason", "looks good").exit_code == 0
+    move = json.loads(command("models", "history", "--json").output)[-1]
+    assert "its gate said: passed: 90 %" in move["gate_verdict"]
+    assert move["report"] == "copydesk models show v2"
+    made_by = json.loads(command("models", "show", "v2").output)["training_run"]
+    assert (made_by["state"], made_by["gate_report"]["verdict"]) == (PROMOTED, run.gate_report["verdict"])
+
+
+def test_a_dry_run_shows_what_would_be_trained_on_and_writes_nothing(
+    command: Command, registry: ModelRegistry, settings: Settings
+) -> None:
+    said = command("retrain", "run", "--dry-run")
+    assert said.exit_code == 0, said.output
+    assert "nothing was written" in said.output
+    facts = json.loads(command("retrain", "run", "--dry-run", "--json").output)
+    assert sum(facts["corrections"].values()) == 3
+    assert facts["train"]["curator"] == {"ann": facts["corrections"]["train"]}
+    assert not (settings.home / "datasets").exists()
+    assert not (settings.home / "runs").exists()
 
 
 def test_an_unknown_version_is_refused_in_words(command: Command, registry: ModelRegistry) -> None:

@@ -31,7 +31,7 @@ class Server(Engine):
     text: str = 'Title: "Harbour opens"\n'
     context: int = 10_000
 
-    async def load(self, name: str, path: str) -> None:
+    async def load(self, name: str, path: str, digest: str = "") -> None:
         if name in self.broken:
             raise LoadRefused(f"{path} is broken")
         self.names.add(name)

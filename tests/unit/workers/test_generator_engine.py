@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import openai
 import pytest
 
+from infra.registry import digest_folder
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient, Unavailable
 from workers.generator.engine import Engine, LoadRefused, TooLong, UnknownModel
@@ -166,6 +168,21 @@ async def test_an_adapter_is_loaded_once() -> None:
 async def test_an_adapter_whose_files_are_missing_is_refused() -> None:
     with pytest.raises(LoadRefused, match="no such path"):
         await engine(Adapters()).load("v3", "/models/v3")
+
+
+async def test_an_adapter_whose_files_have_changed_is_refused_before_a_server_that_looks_at_no_digest_is_asked(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    digest = digest_folder(tmp_path)
+    server = Adapters(files=(str(tmp_path),))
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(LoadRefused, match="changed or damaged"):
+        await engine(server).load("v2", str(tmp_path), digest)
+    assert "load_lora_adapter" not in server.calls
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    await engine(server).load("v2", str(tmp_path), digest)
+    assert "v2" in server.names
 
 
 async def test_an_adapter_that_another_generator_loaded_meanwhile_is_loaded() -> None:
