@@ -6,6 +6,7 @@ What a person or an accident did to the candidate's files shows here before anyb
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from editorial.cut import cut
 from editorial.metrics import Judged
 from infra.registry import BARE_BASE
 from infra.settings import Settings
+from schemas.errors import Unavailable
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import Condition, GateReport
 from training.artefact import Kind, UnfitModel, UnknownModel, find_model, read_manifest
@@ -58,12 +60,15 @@ def try_out(
     if not fits.met:
         return _report(verdict([fits]), holdout, None, ())
     with model_server(bench.settings) as server:
-        serves, golden = _first_answers(server, candidate, bench)
-        if not serves.met:
-            return _report(verdict([serves, fits]), holdout, None, ())
-        before = _champions_titles(server, champion, holdout, bench) if champion is not None else None
-        after = _titles(server, candidate.version, candidate.prompt_version, holdout, bench)
-        server.unload(candidate.version)
+        try:
+            serves, golden = _first_answers(server, candidate, bench)
+            if not serves.met:
+                return _report(verdict([serves, fits]), holdout, None, ())
+            before = _champions_titles(server, champion, holdout, bench) if champion is not None else None
+            after = _titles(server, candidate.version, candidate.prompt_version, holdout, bench)
+        finally:
+            with suppress(Rejected, Unavailable):  # it was never loaded, or the server is gone
+                server.unload(candidate.version)
     judged_before = judge_titles(bench.scorer, before, holdout) if before is not None else None
     judged_after = judge_titles(bench.scorer, after, holdout)
     decided = judge(judged_before, judged_after, [article.text for article in holdout], [golden, serves, fits])
