@@ -6,6 +6,7 @@ to the machine, so two runs of a seed are alike but not the same.
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import time
@@ -113,9 +114,9 @@ class Faults:
         """Is there harm that has not been undone yet?"""
         return bool(self._due)
 
-    def undo(self) -> None:
+    def undo(self, *, everything: bool = False) -> None:
         """End what has lasted long enough; call it often."""
-        now = time.monotonic()
+        now = math.inf if everything else time.monotonic()
         due = [action for when, action in self._due if when <= now]
         self._due = [(when, action) for when, action in self._due if when > now]
         for action in due:
@@ -132,6 +133,7 @@ class Faults:
         """Every process of one worker at once, in the middle of its work. Which worker, and how much they held."""
         name = self._whole.pop(0)
         self._whole.append(name)
+        self.undo(everything=True)  # a frozen process may hold the very lock that we are about to wait for
         with self._slowed(name):
             held = self._wait_for_full_hands(name)
             for program in self.paper.workers(name):
