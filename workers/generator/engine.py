@@ -140,7 +140,10 @@ class Engine:
 
 
 def _objection(folder: Path, digest: str) -> str | None:
-    return objection(folder, digest) if folder.is_dir() else None
+    try:
+        return objection(folder, digest) if folder.is_dir() else None
+    except OSError:  # no name that a file can have, or none that we may read: the server will say
+        return None
 
 
 @contextmanager
