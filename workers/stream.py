@@ -1,17 +1,17 @@
-"""The streams: the only module that knows Faust. At-least-once on top of a framework that by itself is less than that.
+"""The streams: Faust, read with care. At-least-once on top of a framework that by itself is less than that.
 
 What Faust 0.15 does, and what is done about it here:
 
 - it acknowledges in `finally`, so an exception loses the message     → `noack()`; acknowledged after the last send
 - it commits past a message that is still in hand                     → `SafeConsumer._new_offset`: the commit floor
-- `await topic.send()` only buffers, and a failed flush is swallowed  → a second await for the broker's word
+- `await topic.send()` only buffers, and a failed flush is swallowed  → `sending`: a second await for the broker's word
 - an undecodable value is acknowledged before anybody sees it         → raw bytes in, decoded in the window
 - a header name that is not UTF-8 breaks its consumer, again and again → `header_names`
 - its driver never asks aiokafka for errors: a consumer dies silently → `SafeThread`, and a watchdog
 - it leaves the group when idle or full (`max_poll_interval`)         → set to a year
 - it sleeps for a second when its queue is full                       → `SafeConsumer._wait_next_records`
 - on a rebalance it drops acknowledgements before it commits them     → `SafeConsumer.on_partitions_revoked`
-- a producer that has lost its place stays broken (aiokafka #1017)    → a failed send is fatal: `NotAcknowledged`
+- a producer that has lost its place stays broken (aiokafka #1017)    → `sending`: a failed send is fatal
 
 Anything unexpected ends the process with nothing acknowledged (status 70, or 71 for a stall, 65 for too many dead
 letters): a supervisor starts it again, and what was in hand comes again. The guide is docs/streams.md. Private names of
@@ -25,14 +25,11 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any, cast
 from weakref import WeakSet
 
 import faust
 import faust.transport.drivers.aiokafka as driver
-from aiokafka.errors import KafkaError
-from faust.exceptions import ProducerSendError
 from faust.types import TP, Message
 from faust.types.auth import CredentialsT
 from mode import Service
@@ -40,34 +37,29 @@ from mode import Service
 from infra.groups import has_room
 from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES, create_topics, lags
 from infra.kafka_access import addresses, ssl_context
-from infra.observability import metrics
 from infra.settings import Settings
-from schemas.envelope import encode
-from schemas.errors import Invalid, Transient
-from schemas.events import Event
-from schemas.topics import MAX_MESSAGE_BYTES, Topic
+from schemas.errors import Transient
+from schemas.topics import MAX_MESSAGE_BYTES
 from workers import watchdog
 from workers.chatter import keep_readable
 from workers.compacted import watch_compacted
 from workers.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
-from workers.dead_letters import Delivery, RawHeaders
+from workers.dead_letters import Delivery
 from workers.ending import background, die, leave, refuse, unless
 from workers.header_names import read_any_header_name
 from workers.lag_meter import LagMeter
 from workers.membership import claim_slot, instance_id
 from workers.pulse import Pulse
+from workers.sending import ASK_AGAIN_S, SEND_TIMEOUT_S, SafeProducer, Streams, until_reached
 from workers.window import Handler, Lane, Outlet, PutBack, Window
 
 __all__ = ["Handler", "Lane", "Outlet", "background", "run", "watch_compacted"]
 
-SEND_TIMEOUT_S = 60.0
 REBALANCE_TIMEOUT_S = 60.0
 DRAIN_S = 20.0
 """Longest wait for handlers at work when partitions move or the worker stops; must lie below the rebalance timeout."""
 STOP_S = 30.0
 """A stop that takes longer (the broker is away, a handler hangs) is cut short; what was in hand comes again."""
-ASK_AGAIN_S, REMIND_EVERY = 1.0, 60
-"""Pause between two attempts to reach a broker at the start; every how many of them are told."""
 HEAR_S = 1.0
 """So often the group's coordinator is asked for errors."""
 A_YEAR_S = 31_536_000.0
@@ -83,7 +75,7 @@ class SafeThread(driver.AIOKafkaConsumerThread):
     """Has the broker answered? Before that nobody can be a member of anything."""
 
     async def on_start(self) -> None:
-        await _until_reached(super().on_start, lambda: self._consumer)
+        await until_reached(super().on_start, lambda: self._consumer)
         self.reached = True
 
     @Service.task
@@ -204,92 +196,12 @@ class _Begun:
             return done.value
 
 
-class SafeProducer(driver.Producer):
-    """Idempotent and acknowledged by all in-sync replicas; Faust is idempotent only under its own exactly-once."""
-
-    logger = driver.logger
-
-    async def on_start(self) -> None:
-        await _until_reached(super().on_start, lambda: self._producer)
-
-    def _settings_extra(self) -> dict[str, Any]:
-        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
-
-
-async def _until_reached(start: Callable[[], Awaitable[None]], client: Callable[[], Any]) -> None:
-    """Start until the broker answers. By itself Faust ends a worker whose broker vanishes just while it starts."""
-    failures = 0
-    while True:
-        try:
-            return await start()
-        except KafkaError as error:
-            if failures % REMIND_EVERY == 0:
-                log.warning("waiting for the broker, which was there a moment ago: %s", error)
-            failures += 1
-            await client().stop()  # each start makes a new one
-            await asyncio.sleep(ASK_AGAIN_S)
-
-
 class SafeTransport(driver.Transport):
     """Faust's Kafka driver with the three classes above in place of its own."""
 
     Consumer = SafeConsumer
     Producer = SafeProducer
     window: Window
-
-
-class NotAcknowledged(Exception):
-    """The broker has not taken a message. Fatal on purpose: after a long outage an idempotent producer may answer every
-    send with OutOfOrderSequenceNumber until it is made anew (aiokafka #1017), and only a new process surely is.
-    """
-
-
-class Streams:
-    """Sends on behalf of handlers (`workers.window.Sender`)."""
-
-    def __init__(self, app: faust.App, name: str) -> None:
-        self.app = app
-        self.name = name
-
-    def outlet(self, traceparent: str) -> Outlet:
-        return _TracedOutlet(self, traceparent)
-
-    async def send_raw(self, topic_name: str, key: bytes | None, value: bytes | None, headers: RawHeaders) -> None:
-        producer = await self.app.maybe_start_producer()
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                # one await is only the client's buffer; the second is the broker's word, or its exception
-                acknowledged = await _hand_over(producer, topic_name, key, value, headers)
-                await acknowledged
-        except (KafkaError, ProducerSendError, TimeoutError) as error:
-            why = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {SEND_TIMEOUT_S:g} s"
-            raise NotAcknowledged(f"Kafka has not acknowledged a message for {topic_name}: {why}") from error
-
-
-async def _hand_over(
-    producer: Any, topic_name: str, key: bytes | None, value: bytes | None, headers: RawHeaders
-) -> Awaitable[Any]:
-    if key is not None or value is not None:
-        return cast(Awaitable[Any], await producer.send(topic_name, key, value, None, None, list(headers)))
-    # aiokafka's send() insists on a key or a value; others' producers do not, and their messages are buried like any
-    client = producer._ensure_producer()
-    empty = client.create_batch()
-    empty.append(key=None, value=None, timestamp=None, headers=list(headers))
-    partition = min(await client.partitions_for(topic_name))
-    return cast(Awaitable[Any], await client.send_batch(empty, topic_name, partition=partition))
-
-
-class _TracedOutlet:
-    def __init__(self, streams: Streams, traceparent: str) -> None:
-        self._streams = streams
-        self._traceparent = traceparent
-
-    async def send(self, topic: Topic, event: Event) -> None:
-        message = encode(event, source=self._streams.name, time=datetime.now(UTC), traceparent=self._traceparent)
-        if len(message.value) > MAX_MESSAGE_BYTES:
-            raise Invalid(f"a {event.type_name} of {len(message.value)} bytes is larger than {topic.name} takes")
-        await self._streams.send_raw(topic.name, message.key, message.value, message.headers)
-        metrics.EVENTS_SENT.labels(topic.name).inc()
 
 
 def build_app(name: str, settings: Settings, window: Window, instance: str) -> faust.App:

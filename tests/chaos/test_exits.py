@@ -12,7 +12,7 @@ from tests.chaos.faults import BROKER, DATABASE, KILL, Struck
 from tests.chaos.processes import Exit
 
 AWAY = Struck(BROKER, "broker", began=1000.0, over=1010.0)
-NOT_ACKNOWLEDGED = "workers.stream.NotAcknowledged: Kafka has not acknowledged a message for titles: no answer"
+NOT_ACKNOWLEDGED = "workers.sending.NotAcknowledged: Kafka has not acknowledged a message for titles: no answer"
 OUTSIDE = "CRITICAL stalled: not in the consumer group for 185 s; ending"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STREAM = "workers/stream.py"
+SENDING = "workers/sending.py"
 WINDOW = "workers/window.py"
 ORDER = "workers/order.py"
 OUTAGE = "workers/outage.py"
@@ -113,7 +114,12 @@ ACKNOWLEDGEMENT = (
                 await window.gate.acquire()
 """,
         FLOOR_TESTS,
-        also=(("from schemas.envelope import encode", "from schemas.envelope import decode, encode"),),
+        also=(
+            (
+                "from schemas.errors import Transient",
+                "from schemas.envelope import decode\nfrom schemas.errors import Invalid, Transient",
+            ),
+        ),
     ),
     without(
         *("raw bytes in: Faust decodes, and acknowledges what it cannot decode", "faust-decodes", STREAM),
@@ -197,36 +203,37 @@ COMMITS = (
 
 SENDS = (
     without(
-        *("the second await of a send: the broker's word", "single-await-send", STREAM),
+        *("the second await of a send: the broker's word", "single-await-send", SENDING),
         *("                await acknowledged\n", "                assert acknowledged is not None\n"),
         SEND_TESTS,
     ),
     without(
-        *("the time limit of a send", "waits-for-the-broker-without-end", STREAM),
+        *("the time limit of a send", "waits-for-the-broker-without-end", SENDING),
         *("async with asyncio.timeout(SEND_TIMEOUT_S)", "async with asyncio.timeout(None)"),
         SEND_TESTS,
         limit_s=10,
     ),
     without(
         "the end of a process whose producer may be broken for good",
-        *("refused-send-is-tried-again", STREAM),
+        *("refused-send-is-tried-again", SENDING),
         *("class NotAcknowledged(Exception)", "class NotAcknowledged(Transient)"),
         SEND_TESTS,
+        also=(("from schemas.errors import Invalid", "from schemas.errors import Invalid, Transient"),),
     ),
     without(
         "the size limit before a send: too large is the event's fault, not the world's",
-        *("too-large-is-sent", STREAM),
+        *("too-large-is-sent", SENDING),
         *("        if len(message.value) > MAX_MESSAGE_BYTES:", "        if False:"),
         SEND_TESTS,
         limit_s=10,
     ),
     without(
-        *("the word of all in-sync replicas", "producer-asks-one-replica", STREAM),
+        *("the word of all in-sync replicas", "producer-asks-one-replica", SENDING),
         *('"acks": "all", "enable_idempotence": True', '"acks": 1, "enable_idempotence": False'),
         CONTRACT_TESTS,
     ),
     without(
-        *("the streams' idempotent producer", "producer-not-idempotent", STREAM),
+        *("the streams' idempotent producer", "producer-not-idempotent", SENDING),
         *('"enable_idempotence": True', '"enable_idempotence": False'),
         PRODUCER_TESTS,
     ),
@@ -500,12 +507,12 @@ GROUP = (
     ),
     without(
         *("a consumer that waits for a broker which vanishes while it starts", "consumer-gives-up", STREAM),
-        *("await _until_reached(super().on_start, lambda: self._consumer)", "await super().on_start()"),
+        *("await until_reached(super().on_start, lambda: self._consumer)", "await super().on_start()"),
         START_TESTS,
     ),
     without(
-        *("the same of the producer", "producer-gives-up", STREAM),
-        *("await _until_reached(super().on_start, lambda: self._producer)", "await super().on_start()"),
+        *("the same of the producer", "producer-gives-up", SENDING),
+        *("await until_reached(super().on_start, lambda: self._producer)", "await super().on_start()"),
         START_TESTS,
     ),
     without(

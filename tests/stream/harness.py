@@ -15,7 +15,8 @@ from schemas.envelope import encode
 from schemas.topics import ARTICLES
 from tests.samples import NOW, make_article
 from workers.dead_letters import RawHeaders
-from workers.stream import SafeConsumer, SafeThread, Streams, add_lane, build_app
+from workers.sending import Streams
+from workers.stream import SafeConsumer, SafeThread, add_lane, build_app
 from workers.window import Handler, Lane, Window
 
 FIRST = TP(ARTICLES.name, 0)

@@ -1,4 +1,4 @@
-"""The private names of Faust and aiokafka that `workers/stream.py` leans on. An upgrade that moves one fails here."""
+"""The private names of Faust and aiokafka that stream.py and sending.py use. An upgrade that moves one fails here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from infra.supervisord import Process
 from tests.stream.harness import Bench
 from workers import stream
 from workers.outage import LONGEST_PAUSE_S
-from workers.stream import SafeConsumer, SafeProducer, SafeThread
+from workers.sending import SafeProducer
+from workers.stream import SafeConsumer, SafeThread
 from workers.window import Outlet
 
 

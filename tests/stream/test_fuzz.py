@@ -35,7 +35,8 @@ from workers.generator.worker import Generator
 from workers.scorer.batcher import Batcher
 from workers.scorer.judgement import judge
 from workers.scorer.worker import lane as scorer_lane
-from workers.stream import Streams, build_app
+from workers.sending import Streams
+from workers.stream import build_app
 from workers.window import Lane, Window
 
 MANY = how(

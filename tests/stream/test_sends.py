@@ -13,8 +13,8 @@ from prometheus_client import REGISTRY
 from schemas.errors import Invalid, Mendable
 from schemas.topics import ARTICLES, MAX_MESSAGE_BYTES
 from tests.samples import make_article
-from workers import stream as stream_module
-from workers.stream import NotAcknowledged, Streams
+from workers import sending as sending_module
+from workers.sending import NotAcknowledged, Streams
 
 
 class SlowProducer:
@@ -86,7 +86,7 @@ async def test_what_the_broker_refuses_is_no_trouble_of_the_message(
 async def test_a_broker_that_does_not_answer_is_waited_for_a_minute(
     streams: Streams, producer: SlowProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "SEND_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(sending_module, "SEND_TIMEOUT_S", 0.01)
     sending = await begin(streams.send_raw("articles", b"k", b"v", ()), producer)
     with pytest.raises(NotAcknowledged, match="no answer within"):
         await sending

@@ -20,7 +20,7 @@ from tests.chaos.processes import Program, Supervisor
 from tests.ground import Broker, environment_for, wait_until
 from tests.samples import NOW, make_article
 from workers.ending import EX_SOFTWARE
-from workers.stream import SEND_TIMEOUT_S
+from workers.sending import SEND_TIMEOUT_S
 
 PATIENCE_S = 90
 AWAY_S = SEND_TIMEOUT_S + 6

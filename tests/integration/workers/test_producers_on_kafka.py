@@ -16,7 +16,8 @@ from infra.kafka import client_config, make_producer, send_acked
 from infra.settings import Settings
 from schemas.envelope import Message
 from schemas.topics import ARTICLES, EMBEDDED_PARTITIONS
-from workers.stream import Streams, build_app
+from workers.sending import Streams
+from workers.stream import build_app
 from workers.window import Window
 
 MESSAGE = Message(key=b"k", value=b"v", headers=())
