@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dataset, dlt, export, feeds, models, replay, retrain
+from copydesk import archive, dataset, dlt, export, feeds, models, replay, retrain, train
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -33,6 +33,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
 app.command()(replay.replay)
 app.command()(export.export)
+app.command()(train.train)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""The recipe: from examples to a LoRA adapter, to be read from top to bottom.
+"""From examples to a LoRA adapter or a whole model, to be read from top to bottom.
 
-LoRA: Hu et al. 2021. The loss counts the title's tokens only: the adapter shall learn to write titles, not articles.
+LoRA: Hu et al. 2021. QLoRA: Dettmers et al. 2023.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ import json
 import math
 import os
 import platform
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import (
     AutoModelForCausalLM,
@@ -27,32 +25,45 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from editorial import prompts
+from training.batches import Encoded, encode, endless_batches, mean_loss, pad_id, title_loss
+from training.checkpoint import FILE, State, fingerprint, load, save
 from training.dataset import Example
-from training.recipe import Quantization, Recipe, Start
-
-Progress = Callable[[str], None]
-IGNORED = -100
-"""Label of the tokens that do not count, as torch's cross entropy has it."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One example in tokens; the first `prompt_tokens` are the prompt, the rest is the title with its end mark."""
-
-    ids: tuple[int, ...]
-    prompt_tokens: int
+from training.recipe import Method, Quantization, Recipe, Start
 
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """What happened; `losses` has one value per step, in nats per title token."""
+    """What happened; `losses` has one value per step, `validation_losses` one per epoch, in nats per title token.
+
+    `tokens` are those of prompts and titles that went through the model; `seconds` are of the steps alone.
+    """
 
     steps: int
     examples: int
     trainable_parameters: int
     losses: tuple[float, ...]
     seconds: float
+    tokens: int = 0
+    validation_losses: tuple[float, ...] = ()
+    resumed_at: int = 0
+    """The step after which an interrupted training went on; 0 for one that was not."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a training is."""
+
+    number: int
+    of: int
+    loss: float
+    tokens_per_second: float
+    seconds_left: float
+
+    def __str__(self) -> str:
+        return f"step {self.number} of {self.of}, loss {self.loss:.3f}"
+
+
+Progress = Callable[[Step], None]
 
 
 def finetune(
@@ -67,76 +78,129 @@ def finetune(
     cut: Callable[[str], str],
     threads: int = 0,
     progress: Progress = print,
+    validation: Sequence[Example] = (),
+    checkpoints: Path | None = None,
 ) -> TrainingLog:
-    """Train an adapter and save it to the folder `out`. `cut` shortens an article as serving does; `base_name` is
-    how the adapter calls its base (a path would tell strangers about this machine).
+    """Train an adapter, or the whole base, and save it to the folder `out`. `cut` shortens an article as serving does;
+    `base_name` is how the adapter calls its base (a path would tell strangers about this machine).
 
-    Deterministic for a given machine and thread count. Raises `ValueError` for examples that cannot be learned from.
+    With `validation`, its loss is taken after each epoch. With the folder `checkpoints`, the state is kept there after
+    each epoch, and a training of the same recipe on the same examples goes on from it. Deterministic for a given
+    machine and thread count. Raises `ValueError` for examples that cannot be learned from.
     """
     if not examples:
         raise ValueError("there is no example to learn from")
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.manual_seed(recipe.seed)
-    shuffle = random.Random(recipe.seed)
 
     tokenizer = AutoTokenizer.from_pretrained(base_model, revision=base_revision)
     encoded = [encode(tokenizer, recipe, cut(example.text), example.title) for example in examples]
-    model = add_adapter(load_base(recipe, base_model, base_revision), recipe, parent)
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    held_back = [encode(tokenizer, recipe, cut(example.text), example.title) for example in validation]
+    padding = pad_id(tokenizer)
+    base = load_base(recipe, base_model, base_revision)
+    model = add_adapter(base, recipe, parent) if recipe.method is Method.lora else base
+    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    optimizer = torch.optim.AdamW(trainable.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = max(1, math.ceil(len(encoded) * recipe.epochs / recipe.batch_size))
-    batches = endless_batches(encoded, recipe.batch_size, shuffle)
+    steps_per_epoch = math.ceil(len(encoded) / recipe.batch_size)
 
-    began = time.monotonic()
-    losses: list[float] = []
+    belongs_to = fingerprint(recipe, f"{base_model} {base_revision} {parent}", [*encoded, *held_back])
+    file = checkpoints / FILE if checkpoints else None
+    resumed = load(file, belongs_to, trainable, optimizer) if file else None
+    state, best = resumed or (State(), {})
+    resumed_at = state.step
+    batches = endless_batches(encoded, recipe.batch_size, recipe.seed, done=resumed_at)
+
+    began, tokens = time.monotonic(), 0
     model.train()
-    for step in range(steps):
+    while state.step < steps and not _patience_lost(recipe, state):
+        batch = next(batches)
+        rate = recipe.learning_rate * schedule(state.step, steps, recipe.warmup_share)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule(step, steps, recipe.warmup_share)
-        loss = title_loss(model, next(batches), pad_id(tokenizer))
-        if not torch.isfinite(loss):
-            raise ValueError(f"the loss is {loss.item()} at step {step + 1}: a smaller learning_rate may help")
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(trainable, recipe.gradient_clip)
+            group["lr"] = rate
+        loss = add_gradients(model, batch, recipe.micro_batch_size or len(batch), padding)
+        if not math.isfinite(loss):
+            raise ValueError(f"the loss is {loss} at step {state.step + 1}: a smaller learning_rate may help")
+        torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.gradient_clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        progress(f"step {step + 1} of {steps}, loss {loss.item():.3f}")
 
-    model.active_peft_config.base_model_name_or_path = base_name
-    model.save_pretrained(str(out), save_embedding_layers=False)  # "auto" would look for `base_name` on the hub
-    (out / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; it names the base by its path
+        state = replace(state, step=state.step + 1, losses=(*state.losses, loss))
+        tokens += sum(len(one.ids) for one in batch)
+        seconds = time.monotonic() - began
+        left = seconds / (state.step - resumed_at) * (steps - state.step)
+        progress(Step(state.step, steps, loss, tokens / seconds, left))
+        if state.step % steps_per_epoch == 0 or state.step == steps:
+            if held_back:
+                state, best = _validated(
+                    state, best, mean_loss(model, held_back, recipe.batch_size, padding), trainable
+                )
+            if file:
+                save(file, belongs_to, state, trainable, optimizer, best)
+    seconds = time.monotonic() - began
+
+    if recipe.patience and best:
+        with torch.no_grad():
+            for name, parameter in trainable.items():
+                parameter.copy_(best[name])
+    _save(model, tokenizer, base_name, out)
     return TrainingLog(
-        steps=steps,
+        steps=state.step,
         examples=len(encoded),
-        trainable_parameters=sum(parameter.numel() for parameter in trainable),
-        losses=tuple(losses),
-        seconds=time.monotonic() - began,
+        trainable_parameters=sum(parameter.numel() for parameter in trainable.values()),
+        losses=state.losses,
+        seconds=seconds,
+        tokens=tokens,
+        validation_losses=state.validation_losses,
+        resumed_at=resumed_at,
     )
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, article: str, title: str) -> Encoded:
-    """Prompt and title in tokens, by the tokenizer's own chat template: what serving sends is what is trained on."""
-    asked = [{"role": "user", "content": prompts.render(recipe.prompt_version, article)}]
-    answered = [*asked, {"role": "assistant", "content": title}]
-    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
-    whole = tokenizer.apply_chat_template(answered, tokenize=False)
-    if not (isinstance(prompt, str) and isinstance(whole, str) and whole.startswith(prompt)):
-        raise ValueError("the chat template writes an answer elsewhere than after its own generation prompt")
-    # encoded apart, as in serving: across the border a tokenizer might merge what generation cannot
-    prompt_ids = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
-    title_ids = list(tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"])
-    end = tokenizer.eos_token_id
-    title_ids = title_ids[: title_ids.index(end) + 1] if end in title_ids else [*title_ids, end]
-    if len(prompt_ids) + len(title_ids) > recipe.max_tokens:
-        raise ValueError(f"an example has more than max_tokens = {recipe.max_tokens} tokens")
-    return Encoded((*prompt_ids, *title_ids), len(prompt_ids))
+def add_gradients(model: torch.nn.Module, batch: Sequence[Encoded], at_once: int, padding: int) -> float:
+    """Add the gradients of the batch's mean loss per title token, and return that loss.
+
+    Each part's sum is divided by the title tokens of the whole batch, so parts of any size give the same gradients.
+    """
+    tokens = sum(one.title_tokens for one in batch)
+    loss = 0.0
+    for start in range(0, len(batch), at_once):
+        part = title_loss(model, batch[start : start + at_once], padding) / tokens
+        part.backward()  # type: ignore[no-untyped-call]
+        loss += part.item()
+    return loss
+
+
+def _validated(
+    state: State, best: dict[str, torch.Tensor], loss: float, trainable: Mapping[str, torch.Tensor]
+) -> tuple[State, dict[str, torch.Tensor]]:
+    """The epoch's validation loss is noted; the best weights are kept."""
+    state = replace(state, validation_losses=(*state.validation_losses, loss))
+    if loss <= min(state.validation_losses):
+        best = {name: parameter.detach().clone() for name, parameter in trainable.items()}
+    return state, best
+
+
+def _patience_lost(recipe: Recipe, state: State) -> bool:
+    losses = state.validation_losses
+    return bool(recipe.patience and losses) and len(losses) - 1 - losses.index(min(losses)) >= recipe.patience
+
+
+def _save(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, base_name: str, out: Path) -> None:
+    if isinstance(model, PeftModel):
+        model.active_peft_config.base_model_name_or_path = base_name
+        model.save_pretrained(str(out), save_embedding_layers=False)  # "auto" would look for `base_name` on the hub
+        (out / "README.md").unlink(missing_ok=True)  # PEFT's form to fill in; it names the base by its path
+    else:
+        model.config.use_cache = True
+        model.save_pretrained(out)
+        tokenizer.save_pretrained(out)
 
 
 def load_base(recipe: Recipe, base_model: str, base_revision: str) -> PreTrainedModel:
-    """The frozen base; quantized by bitsandbytes if the recipe says so (it runs on a CPU as well)."""
+    """The base, quantized by bitsandbytes if the recipe says so (it runs on a CPU as well)."""
     on_gpu = torch.cuda.is_available()
-    dtype = torch.bfloat16 if on_gpu else torch.float32
+    # what trains is in full precision; a frozen base need not be
+    dtype = torch.bfloat16 if on_gpu and recipe.method is Method.lora else torch.float32
     quantization = {
         Quantization.none: None,
         Quantization.int8: BitsAndBytesConfig(load_in_8bit=True),  # type: ignore[no-untyped-call]
@@ -178,55 +242,12 @@ def add_adapter(model: PreTrainedModel, recipe: Recipe, parent: Path | None) -> 
     return tuned
 
 
-def endless_batches(encoded: Sequence[Encoded], size: int, shuffle: random.Random) -> Iterator[list[Encoded]]:
-    """Epoch after epoch in new order. Within a few batches' worth, neighbours in length share a batch: less padding."""
-    while True:
-        order = list(encoded)
-        shuffle.shuffle(order)
-        pool = size * 4
-        batches: list[list[Encoded]] = []
-        for start in range(0, len(order), pool):
-            part = sorted(order[start : start + pool], key=lambda one: len(one.ids))
-            batches += [part[at : at + size] for at in range(0, len(part), size)]
-        shuffle.shuffle(batches)
-        yield from batches
-
-
-def title_loss(model: PeftModel, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
-    """Mean cross entropy over all title tokens of the batch.
-
-    Left-padded, so that the titles stand together at the end and only their logits need computing.
-    """
-    longest = max(len(one.ids) for one in batch)
-    tail = max(len(one.ids) - one.prompt_tokens for one in batch)
-    rows = [[padding] * (longest - len(one.ids)) + list(one.ids) for one in batch]
-    real = [[0] * (longest - len(one.ids)) + [1] * len(one.ids) for one in batch]
-    labels = [
-        [IGNORED] * (tail - (len(one.ids) - one.prompt_tokens)) + list(one.ids[one.prompt_tokens :]) for one in batch
-    ]
-    ids, mask = torch.tensor(rows, device=model.device), torch.tensor(real, device=model.device)
-    output = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-        logits_to_keep=tail + 1,
-    )
-    logits = output.logits[:, :-1].float()  # the last token of the prompt predicts the first of the title
-    targets = torch.tensor(labels, device=model.device)
-    return F.cross_entropy(logits.reshape(-1, logits.size(-1)), targets.reshape(-1), ignore_index=IGNORED)
-
-
 def schedule(step: int, steps: int, warmup_share: float) -> float:
     """Share of the learning rate: linear up during the warm-up, then linear down to nearly nothing."""
     warmup = max(1, round(steps * warmup_share))
     if step < warmup:
         return (step + 1) / warmup
     return max(0.02, (steps - step) / max(1, steps - warmup))
-
-
-def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Any token will do, for the mask hides it."""
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
 def write_manifest(out: Path, log: TrainingLog, facts: dict[str, object]) -> None:

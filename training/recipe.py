@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 CONFIGS = Path(__file__).parent / "configs"
 
@@ -17,6 +17,13 @@ class Quantization(StrEnum):
     none = "none"
     int8 = "8bit"
     nf4 = "4bit"
+
+
+class Method(StrEnum):
+    """What trains: an adapter beside the frozen base, or the base itself."""
+
+    lora = "lora"
+    full = "full"
 
 
 class Start(StrEnum):
@@ -31,7 +38,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    base_model: str = ""
+    """The base that the recipe was written for; empty: any. It must be the one in COPYDESK_BASE_MODEL."""
     prompt_version: str = "v3"
+    method: Method = Method.lora
     quantization: Quantization = Quantization.none
     start: Start = Start.fresh
     lora_rank: int = Field(default=16, ge=1)
@@ -41,6 +51,10 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     epochs: float = Field(default=3.0, gt=0)
     batch_size: int = Field(default=8, ge=1)
+    micro_batch_size: int = Field(default=0, ge=0)
+    """So many examples of a batch at a time, their gradients added up (the result is the same); 0: all at once."""
+    patience: int = Field(default=0, ge=0)
+    """Stop after so many epochs without a lower loss on the validation split, and keep the best weights; 0: never."""
     warmup_share: float = Field(default=0.05, ge=0, le=1)
     gradient_clip: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=2048, ge=32)
@@ -48,6 +62,12 @@ class Recipe(BaseModel):
     seed: int = 0
     holdout_stories: int = Field(default=80, ge=1)
     """At most so many held-out stories are titled by champion and challenger."""
+
+    @model_validator(mode="after")
+    def _whole_models_are_not_quantized(self) -> Recipe:
+        if self.method is Method.full and (self.quantization is not Quantization.none or self.start is Start.parent):
+            raise ValueError("method full trains the base itself: without quantization, and not from an adapter")
+        return self
 
 
 def load_recipe(name_or_path: str) -> Recipe:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,23 +17,37 @@ from transformers import AutoTokenizer
 from infra.model_server.engine import Engine
 from infra.registry import digest_folder
 from tests.learning_samples import article_row, correction_row, tale
+from training.batches import Encoded, encode, endless_batches
 from training.dataset import TRAIN, Example, select_examples
 from training.evaluate import write_titles
-from training.finetune import TrainingLog, encode, finetune, write_manifest
-from training.recipe import CONFIGS, Quantization, Recipe, Start, load_recipe
+from training.finetune import Step, TrainingLog, add_gradients, finetune, load_base, write_manifest
+from training.recipe import CONFIGS, Method, Quantization, Recipe, Start, load_recipe
 
 RECIPE = Recipe(learning_rate=5e-3, epochs=6, batch_size=4, max_tokens=512)
 
 
-@pytest.fixture(scope="module")
-def examples() -> tuple[Example, ...]:
+def corrected() -> tuple[Example, ...]:
+    """Twelve corrected stories."""
     articles = [article_row(number) for number in range(12)]
     rows = [correction_row(article, tale(number).house_title) for number, article in enumerate(articles)]
     return select_examples(rows, articles).of(TRAIN)
 
 
+@pytest.fixture(scope="module")
+def examples() -> tuple[Example, ...]:
+    return corrected()
+
+
 def train(
-    recipe: Recipe, examples: tuple[Example, ...], base: Path, out: Path, parent: Path | None = None
+    recipe: Recipe,
+    examples: tuple[Example, ...],
+    base: Path,
+    out: Path,
+    parent: Path | None = None,
+    *,
+    validation: tuple[Example, ...] = (),
+    checkpoints: Path | None = None,
+    progress: Callable[[Step], None] = lambda step: None,
 ) -> TrainingLog:
     return finetune(
         recipe,
@@ -41,7 +59,9 @@ def train(
         out=out,
         cut=lambda text: text[:150],
         threads=1,
-        progress=lambda _: None,
+        progress=progress,
+        validation=validation,
+        checkpoints=checkpoints,
     )
 
 
@@ -98,6 +118,106 @@ def test_the_trained_adapter_serves_by_the_servers_engine(
     texts = [example.text[:150] for example in few]
     titles = write_titles(engine, "v2", texts, prompt_version="v3", max_title_tokens=120, progress=lambda _: None)
     assert titles == [example.title for example in few]  # so prompts, masks and ends are those of training
+
+
+def test_the_whole_base_can_be_trained_and_served(
+    tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    log = train(RECIPE.model_copy(update={"method": Method.full}), examples, tiny_base, tmp_path / "whole")
+    assert log.losses[-1] < log.losses[0]
+    before, after = (load_file(folder / "model.safetensors") for folder in (tiny_base, tmp_path / "whole"))
+    assert log.trainable_parameters == sum(tensor.numel() for tensor in before.values())
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+    text = examples[0].text[:150]
+    titles = write_titles(
+        Engine.load(str(tmp_path / "whole"), "main", 1), "base", [text], prompt_version="v3", max_title_tokens=8
+    )
+    assert titles[0]
+
+
+def test_a_quantized_base_is_not_trained_itself() -> None:
+    with pytest.raises(ValueError, match="method full"):
+        Recipe.model_validate({"method": "full", "quantization": "4bit"})
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_parts_of_a_batch_add_up_to_its_gradients(tiny_base: Path, examples: tuple[Example, ...], at_once: int) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    batch = [encode(tokenizer, RECIPE, one.text[: 40 + 9 * number], one.title) for number, one in enumerate(examples)]
+    assert len({one.title_tokens for one in batch}) > 3  # else a mean of means would do
+    model = load_base(RECIPE, str(tiny_base), "main")
+    gradients, losses = [], []
+    for size in (len(batch), at_once):
+        model.zero_grad()
+        losses.append(add_gradients(model, batch, size, 0))
+        gradients.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for whole, parts in zip(*gradients, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_the_order_of_batches_can_be_entered_anywhere() -> None:
+    encoded = [Encoded((number,), 0) for number in range(10)]
+    whole = [next(batches) for batches in [endless_batches(encoded, 4, 7)] for _ in range(9)]
+    for done in range(9):
+        assert next(endless_batches(encoded, 4, 7, done)) == whole[done]
+    assert sorted(one.ids[0] for batch in whole[:3] for one in batch) == list(range(10))
+
+
+def test_training_stops_when_validation_gets_no_better_and_keeps_the_best(
+    tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 40, "patience": 2, "learning_rate": 2e-2})
+    log = train(recipe, examples[:6], tiny_base, tmp_path / "v2", validation=examples[6:])
+    assert log.steps < 80
+    best = min(log.validation_losses)
+    assert log.validation_losses.index(best) == len(log.validation_losses) - 3
+    again = train(
+        RECIPE.model_copy(update={"start": Start.parent, "learning_rate": 1e-12, "epochs": 1}),
+        examples[:6],
+        tiny_base,
+        tmp_path / "v3",
+        parent=tmp_path / "v2",
+        validation=examples[6:],
+    )
+    assert again.validation_losses[0] == pytest.approx(best, rel=1e-4)
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from tests.integration.learning.test_finetune import RECIPE, corrected, train
+base, out, checkpoints = map(Path, sys.argv[1:])
+train(RECIPE, corrected(), base, out, checkpoints=checkpoints, progress=lambda step: time.sleep(0.2))
+"""
+
+
+def test_a_training_that_was_killed_goes_on_to_the_very_same_weights(
+    tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    undisturbed = train(RECIPE, examples, tiny_base, tmp_path / "undisturbed")
+    checkpoints = tmp_path / "checkpoints"
+    child = subprocess.Popen([sys.executable, "-c", CHILD, tiny_base, tmp_path / "killed", checkpoints])
+    while not (checkpoints / "checkpoint.safetensors").is_file():
+        assert child.poll() is None
+        time.sleep(0.05)
+    child.kill()
+    child.wait()
+    assert not (tmp_path / "killed").exists()
+    resumed = train(RECIPE, examples, tiny_base, tmp_path / "killed", checkpoints=checkpoints)
+    assert 0 < resumed.resumed_at < resumed.steps
+    assert resumed.losses == undisturbed.losses
+    first, second = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("undisturbed", "killed"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_checkpoint_of_another_training_is_nothing_to_go_on_with(
+    tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    short = RECIPE.model_copy(update={"epochs": 1})
+    train(short, examples, tiny_base, tmp_path / "a", checkpoints=tmp_path / "c")
+    other = train(short, examples[:-1], tiny_base, tmp_path / "b", checkpoints=tmp_path / "c")
+    assert other.resumed_at == 0
 
 
 def test_only_the_title_and_its_end_count(tiny_base: Path) -> None:

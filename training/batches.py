@@ -1,0 +1,112 @@
+"""Examples as tokens, in batches, and the loss on their titles.
+
+The loss counts the title's tokens only: the adapter shall learn to write titles, not articles.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from editorial import prompts
+from training.recipe import Recipe
+
+IGNORED = -100
+"""Label of the tokens that do not count, as torch's cross entropy has it."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One example in tokens; the first `prompt_tokens` are the prompt, the rest is the title with its end mark."""
+
+    ids: tuple[int, ...]
+    prompt_tokens: int
+
+    @property
+    def title_tokens(self) -> int:
+        """How many tokens count."""
+        return len(self.ids) - self.prompt_tokens
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, article: str, title: str) -> Encoded:
+    """Prompt and title in tokens, by the tokenizer's own chat template: what serving sends is what is trained on."""
+    asked = [{"role": "user", "content": prompts.render(recipe.prompt_version, article)}]
+    answered = [*asked, {"role": "assistant", "content": title}]
+    prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    whole = tokenizer.apply_chat_template(answered, tokenize=False)
+    if not (isinstance(prompt, str) and isinstance(whole, str) and whole.startswith(prompt)):
+        raise ValueError("the chat template writes an answer elsewhere than after its own generation prompt")
+    # encoded apart, as in serving: across the border a tokenizer might merge what generation cannot
+    prompt_ids = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])
+    title_ids = list(tokenizer(whole[len(prompt) :], add_special_tokens=False)["input_ids"])
+    end = tokenizer.eos_token_id
+    title_ids = title_ids[: title_ids.index(end) + 1] if end in title_ids else [*title_ids, end]
+    if len(prompt_ids) + len(title_ids) > recipe.max_tokens:
+        raise ValueError(f"an example has more than max_tokens = {recipe.max_tokens} tokens")
+    return Encoded((*prompt_ids, *title_ids), len(prompt_ids))
+
+
+def endless_batches(encoded: Sequence[Encoded], size: int, seed: int, done: int = 0) -> Iterator[list[Encoded]]:
+    """Epoch after epoch in new order, without the first `done` batches; the order depends on the seed alone.
+
+    Within a few batches' worth, neighbours in length share a batch: less padding.
+    """
+    epoch = 0
+    while True:
+        shuffle = random.Random(f"{seed} epoch {epoch}")
+        order = list(encoded)
+        shuffle.shuffle(order)
+        pool = size * 4
+        batches: list[list[Encoded]] = []
+        for start in range(0, len(order), pool):
+            part = sorted(order[start : start + pool], key=lambda one: len(one.ids))
+            batches += [part[at : at + size] for at in range(0, len(part), size)]
+        shuffle.shuffle(batches)
+        yield from batches[done:]
+        done = max(0, done - len(batches))
+        epoch += 1
+
+
+def title_loss(model: torch.nn.Module | PreTrainedModel, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
+    """Sum of the cross entropy over all title tokens of the batch, in nats.
+
+    Left-padded, so that the titles stand together at the end and only their logits need computing.
+    """
+    device = next(model.parameters()).device
+    longest = max(len(one.ids) for one in batch)
+    tail = max(one.title_tokens for one in batch)
+    rows = [[padding] * (longest - len(one.ids)) + list(one.ids) for one in batch]
+    real = [[0] * (longest - len(one.ids)) + [1] * len(one.ids) for one in batch]
+    labels = [[IGNORED] * (tail - one.title_tokens) + list(one.ids[one.prompt_tokens :]) for one in batch]
+    ids, mask = torch.tensor(rows, device=device), torch.tensor(real, device=device)
+    output = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        logits_to_keep=tail + 1,
+    )
+    logits = output.logits[:, :-1].float()  # the last token of the prompt predicts the first of the title
+    targets = torch.tensor(labels, device=device)
+    return F.cross_entropy(
+        logits.reshape(-1, logits.size(-1)), targets.reshape(-1), ignore_index=IGNORED, reduction="sum"
+    )
+
+
+def mean_loss(model: torch.nn.Module, encoded: Sequence[Encoded], size: int, padding: int) -> float:
+    """Nats per title token over examples that are not trained on."""
+    ordered = sorted(encoded, key=lambda one: len(one.ids))
+    model.eval()
+    with torch.inference_mode():
+        total = sum(title_loss(model, ordered[at : at + size], padding).item() for at in range(0, len(ordered), size))
+    model.train()
+    return total / sum(one.title_tokens for one in ordered)
+
+
+def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Any token will do, for the mask hides it."""
+    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)

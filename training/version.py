@@ -1,0 +1,108 @@
+"""A model version: trained, described in its manifest, and entered in the registry."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from editorial import prompts
+from editorial.cut import cut
+from infra.database import make_engine, migrate
+from infra.registry import CHAMPION, ModelRegistry, base_identity, digest_folder
+from infra.settings import Settings
+from schemas.errors import Mendable
+from schemas.records import ModelVersionRow
+from training.artefact import Kind, base_digests, find_model
+from training.dataset import TRAIN, VALIDATION, Snapshot
+from training.finetune import Step, TrainingLog, finetune, write_manifest
+from training.recipe import Method, Recipe, Start
+
+
+class CannotTrain(Mendable):
+    """This recipe cannot be trained on this data here; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A version that is complete on disk and registered."""
+
+    row: ModelVersionRow
+    log: TrainingLog
+
+
+def make_version(
+    settings: Settings, recipe: Recipe, snapshot: Snapshot, version: str, progress: Callable[[Step], None]
+) -> Made:
+    """Train `version` on the snapshot's training split and register it; an interrupted training goes on.
+
+    Raises `CannotTrain`.
+    """
+    if recipe.base_model not in ("", settings.base_model):
+        raise CannotTrain(f"the recipe is for {recipe.base_model}: set COPYDESK_BASE_MODEL={recipe.base_model}")
+    engine = make_engine(settings)
+    migrate(engine)
+    registry = ModelRegistry(engine)
+    out = settings.artefacts / version
+    if registry.get(version) is not None:
+        raise CannotTrain(f"there is a version {version} already: give this one another name")
+    beside, checkpoints = out.with_name(f".unfinished-{version}"), settings.home / "training" / version
+    shutil.rmtree(beside, ignore_errors=True)
+    parent = find_model(CHAMPION, settings).adapter if recipe.start is Start.parent else None
+    base_name, base_revision = base_identity(settings)
+    try:
+        log = finetune(
+            recipe,
+            snapshot.examples(TRAIN),
+            base_model=settings.base_model,
+            base_revision=settings.base_revision,
+            base_name=base_name,
+            parent=parent,
+            out=beside,
+            cut=lambda text: cut(text, settings.max_article_tokens),
+            threads=settings.torch_threads,
+            progress=progress,
+            validation=snapshot.examples(VALIDATION),
+            checkpoints=checkpoints,
+        )
+    except ValueError as error:
+        raise CannotTrain(str(error)) from error
+    write_manifest(beside, log, facts(settings, recipe, version, snapshot.hash))
+    shutil.rmtree(out, ignore_errors=True)  # nothing is registered under this name: it was left over
+    beside.replace(out)
+    row = ModelVersionRow(
+        version=version,
+        artefact_uri=str(out.resolve()),
+        digest=digest_folder(out),
+        base_model=base_name,
+        base_revision=base_revision,
+        dataset_hash=snapshot.hash,
+        prompt_version=recipe.prompt_version,
+        prompt_digest=prompts.digest(recipe.prompt_version),
+        parent=None,
+        config=recipe.model_dump(mode="json"),
+        metrics={},
+        created_at=datetime.now(UTC),
+    )
+    registry.register(row)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return Made(row, log)
+
+
+def facts(settings: Settings, recipe: Recipe, version: str, dataset_hash: str) -> dict[str, object]:
+    """What the manifest says of a version beside its log."""
+    base_name, base_revision = base_identity(settings)
+    trained_on = base_digests(settings.base_model, settings.base_revision)
+    return {
+        "version": version,
+        "kind": Kind.model if recipe.method is Method.full else Kind.adapter,
+        "base_model": base_name,
+        "base_revision": base_revision,
+        "dataset_hash": dataset_hash,
+        "prompt_version": recipe.prompt_version,
+        "prompt_digest": prompts.digest(recipe.prompt_version),
+        "tokenizer_digest": trained_on.tokenizer,
+        "chat_template_digest": trained_on.chat_template,
+        "recipe": recipe.model_dump(mode="json"),
+    }
