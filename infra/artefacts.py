@@ -16,7 +16,11 @@ PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib
 
 def objection(folder: Path, digest: str) -> str | None:
     """Why the files in `folder` must not be served, or None. An empty `digest` is not compared."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:  # an address that no file can have
+        return f"its artefact is not there: {error.strerror}"
+    if not there:
         return f"its artefact {folder} is not there"
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     if pickle := next((file for file in files if file.suffix.lower() in PICKLES), None):

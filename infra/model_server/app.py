@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from concurrent.futures import Future
 from contextlib import nullcontext
@@ -127,7 +128,7 @@ class _Served:
 
     async def load(self, name: str, path: Path, digest: str) -> None:
         async with self._changing:
-            if (path / WEIGHTS).is_file() and (reason := await asyncio.to_thread(objection, path, digest)):
+            if reason := await asyncio.to_thread(_objection, path, digest):
                 raise Refusal(400, f"Loading lora {name} failed: {reason}")
             try:
                 await asyncio.wrap_future(self._batcher.between_batches(lambda: self._engine.load_adapter(name, path)))
@@ -171,6 +172,11 @@ class _Served:
                 f"{wanted} output tokens and your prompt contains {len(token_ids)} input tokens.",
             )
         return Prompt(token_ids, wanted, request.temperature, request.top_p, request.seed)
+
+
+def _objection(path: Path, digest: str) -> str | None:
+    """The engine itself says what is missing."""
+    return objection(path, digest) if os.access(path / WEIGHTS, os.R_OK) else None
 
 
 async def _unless_gone(answer: Future[T], connection: Request) -> T:

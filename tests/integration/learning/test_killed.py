@@ -54,6 +54,7 @@ PROMOTION = {
     "after the champion has moved, in the same transaction": "infra.registry:set_alias_within:1:end",
     "after the promotion, before its announcement": "workers.retrainer.announce:adapter_event:2",
     "after the announcement, before that is written down": "infra.registry:mark_announced:2",
+    "after the announcement is written down": "infra.registry:mark_announced:2:end",
 }
 pytestmark = pytest.mark.timeout(900)
 

@@ -17,13 +17,14 @@ from infra.database import make_engine, migrate, transaction
 from infra.registry import ModelRegistry
 from infra.settings import Settings
 from schemas.records import TrainingRunRow
-from schemas.training import INTERRUPTED, RUNNING
+from schemas.training import INTERRUPTED, PROMOTED, RUNNING, GateReport, Metrics, RunResult
 from tests.learning_samples import article_row, correction_row
 from workers.retrainer.ledger import Ledger, Lost
 from workers.retrainer.runner import Runner
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE_S = 60
+METRICS = Metrics(n=4, house_rules_pass=1, entities_right=1, precision_mean=1, precision_std=0, by_tag={})
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
 
 
@@ -131,6 +132,32 @@ def test_who_looks_at_an_old_lease_does_not_end_a_run_that_lives_after_all(machi
     with pytest.raises(Lost):
         machines.ledger.end(seen, INTERRUPTED, "too hasty", seen_dead=False)
     assert machines.states() == [RUNNING]
+
+
+def test_the_result_of_a_run_that_somebody_else_has_ended_is_worth_nothing(machines: Machines) -> None:
+    row = machines.start(machines.here)
+    assert row is not None
+    machines.ledger.end(row, INTERRUPTED, "somebody else did", seen_dead=True)
+    gate = GateReport(passed=True, verdict="passed", reasons=(), before=None, after=METRICS, pairs=())
+    result = RunResult(
+        run_id=row.run_id,
+        model_version=row.model_version,
+        parent=None,
+        artefact="",
+        digest="",
+        base_model="",
+        base_revision="",
+        dataset_hash="h",
+        prompt_version="",
+        prompt_digest="",
+        config={},
+        uses=(),
+        gate=gate,
+        seconds=1,
+    )
+    with pytest.raises(Lost), transaction(machines.engine) as session:
+        machines.ledger.end_with(session, row, PROMOTED, "too late", result)
+    assert machines.states() == [INTERRUPTED]
 
 
 def test_a_training_process_renews_its_lease_itself_and_leaves_once_it_is_lost(machines: Machines) -> None:
