@@ -13,6 +13,7 @@ import json
 import random
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -127,18 +128,23 @@ def main() -> None:
     options = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as home:
-        ways = play(Settings(home=Path(home)), options.rounds)
+        for ways in play(Settings(home=Path(home)), options.rounds):
+            write(ways, options.out)
     print(table(ways))
     print(f"{time.monotonic() - began:.0f} s")
+
+
+def write(ways: list[Way], out: Path) -> None:
+    """Figures and picture, after every round anew."""
     figures = {
         way.name: {"notes": way.notes, "curve": [point.model_dump(mode="json") for point in way.curve]} for way in ways
     }
-    options.out.write_text(json.dumps(figures, indent=1))
-    draw(figures, HASTY_ROUND, options.out.with_suffix(".png"))
+    out.write_text(json.dumps(figures, indent=1))
+    draw(figures, HASTY_ROUND, out.with_suffix(".png"))
 
 
-def play(settings: Settings, rounds: int) -> list[Way]:
-    """Both ways through all rounds."""
+def play(settings: Settings, rounds: int) -> Iterator[list[Way]]:
+    """Both ways through all rounds, as they are after each."""
     bench = Bench(settings, load_golden(""), Scorer(settings.scorer_model, settings.threads), lambda _: None)
     gate_stories = [_article(write_story(SEED + 1, number)) for number in range(GATE_STORIES)]
     measured = [_article(write_story(SEED + 2, number)) for number in range(MEASURED)]
@@ -158,7 +164,7 @@ def play(settings: Settings, rounds: int) -> list[Way]:
                 f"precision {point.precision_mean:.3f}; {way.notes[-1]}",
                 flush=True,
             )
-    return ways
+        yield ways
 
 
 def news(number: int) -> list[Story]:
