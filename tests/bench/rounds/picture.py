@@ -28,8 +28,8 @@ def draw(figures: Mapping[str, Mapping[str, Any]], hasty_round: int, out: Path) 
         axes.set_xlabel("rounds of corrections", fontsize=9)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(0, 1.02)  # cut off, the axis would make a story out of nothing
         if key != "precision_mean":
-            axes.set_ylim(0, 1.02)
             axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     figure.axes[0].legend(frameon=False, loc="lower right")
     figure.savefig(out, dpi=110)
