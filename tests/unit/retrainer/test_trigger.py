@@ -81,6 +81,7 @@ def test_of_one_error_tag_only_so_many_count_and_those_without_a_tag_all_do() ->
     assert count({("length",): 40, ("names",): 7, (): 5}) == 22
     assert count({("length",): 40, ("length", "names"): 40}) == 20
     assert count({("length", "names"): 40}) == 10
+    assert count({("length",): 8, ("names",): 8, ("length", "names"): 8}) == 18
 
 
 def test_after_the_cooldown_it_trains_again() -> None:
