@@ -189,8 +189,14 @@ class Database:
         """Readers go on and every writer waits, as while somebody alters the tables."""
         with psycopg.connect(self.url.replace("+psycopg", "", 1)) as holder:
             tables = holder.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-            for (table,) in tables:
-                holder.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(Identifier(table)))
+            holder.commit()
+            everything = SQL(", ").join(Identifier(table) for (table,) in tables)
+            while True:
+                try:
+                    holder.execute(SQL("LOCK TABLE {} IN SHARE MODE").format(everything))
+                    break
+                except psycopg.errors.DeadlockDetected:  # a writer has some of the tables and waits for others
+                    holder.rollback()
             yield
 
     def close(self) -> None:
