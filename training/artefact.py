@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoTokenizer
 
 from editorial import prompts
+from infra.artefacts import objection
 from infra.database import make_engine, migrate
 from infra.registry import BARE_BASE, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings
@@ -132,10 +133,8 @@ def _registered(row: ModelVersionRow, settings: Settings) -> Model:
     if row.version == BARE_BASE:
         return _bare(settings)
     folder = Path(row.artefact_uri)
-    if not folder.is_dir():
-        raise UnfitModel(f"{row.version}: its artefact {folder} is gone")
-    if digest_folder(folder) != row.digest:
-        raise UnfitModel(f"{row.version}: {folder} is not what was registered; it was changed or damaged")
+    if reason := objection(folder, row.digest):
+        raise UnfitModel(f"{row.version} cannot be used: {reason}")
     if (folder / MANIFEST).is_file():
         return _artefact(folder, settings, digest=row.digest)
     _same_base(row.version, row.base_model, row.base_revision, settings)
@@ -154,6 +153,8 @@ def _registered(row: ModelVersionRow, settings: Settings) -> Model:
 
 def _artefact(folder: Path, settings: Settings, digest: str) -> Model:
     manifest = read_manifest(folder)
+    if reason := objection(folder, digest=""):
+        raise UnfitModel(f"{manifest.version} cannot be used: {reason}")
     _same_prompt(manifest.version, manifest.prompt_version, manifest.prompt_digest)
     whole = manifest.kind is Kind.model
     base, revision = (str(folder), "main") if whole else (settings.base_model, settings.base_revision)

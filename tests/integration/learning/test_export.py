@@ -240,6 +240,12 @@ def test_an_artefact_without_its_manifest_is_refused(model: Model, artefact: Pat
         find_model(str(artefact), settings(model.base_model, tmp_path))
 
 
+def test_an_artefact_with_a_pickle_is_refused(model: Model, artefact: Path, tmp_path: Path) -> None:
+    (artefact / "optimizer.pt").write_bytes(b"")
+    with pytest.raises(UnfitModel, match="is a pickle"):
+        find_model(str(artefact), settings(model.base_model, tmp_path))
+
+
 def test_a_registered_version_whose_files_were_changed_is_refused(model: Model, artefact: Path, tmp_path: Path) -> None:
     here = settings(model.base_model, tmp_path)
     engine = make_engine(here)
