@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dataset, dlt, export, feeds, models, replay, retrain, train
+from copydesk import archive, dataset, dlt, evaluate, export, feeds, models, replay, retrain, train
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -32,6 +32,9 @@ app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
 app.add_typer(retrain.app, name="retrain")
 app.command()(replay.replay)
+app.command()(evaluate.evaluate)
+app.command()(evaluate.compare)
+app.command(name="compare-votes")(evaluate.compare_votes)
 app.command()(export.export)
 app.command()(train.train)
 

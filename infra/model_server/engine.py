@@ -11,7 +11,8 @@ Exception
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -119,15 +120,30 @@ class Engine:
 
     def complete(self, adapter: str, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer a batch with one adapter (or `BASE`). Rows do not influence each other."""
+        with self._using(adapter):
+            return self._decode(prompts)
+
+    @torch.inference_mode()
+    def surprise(self, adapter: str, prompt_ids: Sequence[int], answer_ids: Sequence[int]) -> float:
+        """How unlikely an answer is to this adapter (or `BASE`), in nats per token of the answer."""
+        with self._using(adapter):
+            ids = torch.tensor([[*prompt_ids, *answer_ids]], device=self._base.device)
+            logits = self._base(input_ids=ids, logits_to_keep=len(answer_ids) + 1).logits[0, :-1].float()
+            return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(answer_ids) :]))
+
+    @contextmanager
+    def _using(self, adapter: str) -> Iterator[None]:
+        """The model as this adapter has it."""
         if self._tuned is None:
             assert adapter == BASE, "an adapter's name reached the engine before the adapter"
-            return self._decode(prompts)
-        if adapter == BASE:
+            yield
+        elif adapter == BASE:
             with self._tuned.disable_adapter():
-                return self._decode(prompts)
-        if self._tuned.active_adapter != adapter:
-            self._tuned.set_adapter(adapter)
-        return self._decode(prompts)
+                yield
+        else:
+            if self._tuned.active_adapter != adapter:
+                self._tuned.set_adapter(adapter)
+            yield
 
     @torch.inference_mode()
     def _decode(self, prompts: Sequence[Prompt]) -> list[Completion]:

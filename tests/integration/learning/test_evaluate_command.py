@@ -1,0 +1,88 @@
+"""`copydesk evaluate` and `copydesk compare`, as a person types them, on a tiny random model and an adapter of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from copydesk.main import app
+from infra.settings import Settings, get_settings
+from tests.learning_samples import tale
+
+
+@pytest.fixture
+def house(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A data folder with a small imported data set and a version that was trained on it."""
+    monkeypatch.setenv("COPYDESK_HOME", str(tmp_path))
+    monkeypatch.setenv("COPYDESK_BASE_MODEL", str(tiny_base))
+    monkeypatch.setenv("COPYDESK_MAX_ARTICLE_TOKENS", "64")
+    monkeypatch.setenv("COPYDESK_MAX_TITLE_TOKENS", "8")
+    get_settings.cache_clear()
+    rows = [{"id": str(n), "text": tale(n).text, "title": tale(n).house_title} for n in range(24)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run("dataset", "import", str(tmp_path / "rows.jsonl"), "--name", "rows")
+    (tmp_path / "mine.yaml").write_text("learning_rate: 5.0e-2\nepochs: 1\nmax_tokens: 512\n")
+    run("train", str(tmp_path / "mine.yaml"), "--dataset", "rows", "--name", "mine")
+    yield get_settings()
+    get_settings.cache_clear()
+
+
+def run(*words: str, fails: bool = False) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert (result.exit_code != 0) == fails, result.output
+    return result.stdout if not fails else str(result.exception)
+
+
+def test_models_are_compared_and_what_was_written_is_never_written_again(house: Settings, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    words = ("compare", "base", "mine", "--dataset", "rows", "--out", str(out))
+    assert "blind sheet" in run(*words)
+    facts = json.loads((out / "report.json").read_text())
+    articles = facts["held_out"]["articles"]
+    assert articles == facts["held_out"]["with_reference"] >= 3
+    base, mine = facts["models"]
+    assert (base["name"], base["prompt_version"]) == ("base", "v2")
+    assert mine["perplexity"]["low"] <= mine["perplexity"]["mean"] <= mine["perplexity"]["high"]
+    assert base["perplexity"] == {}  # the long prompt with a title is more than the tiny model reads
+    assert mine["cost"]["tokens_in"] < base["cost"]["tokens_in"]  # the trained one needs the short prompt only
+    assert sum(facts["differences"]["mine"]["precision"][key] for key in ("wins", "losses", "ties")) == articles
+
+    files = sorted((tmp_path / "titles").glob("*.jsonl"))
+    assert len(files) == 2
+    lines = {file: file.read_text().splitlines() for file in files}
+    assert [len(one) for one in lines.values()] == [articles, articles]
+    # as a process that was killed while writing leaves it: one line whole, the next one half
+    told = json.loads(lines[files[0]][0]) | {"title": "A title that no model wrote"}
+    files[0].write_text(json.dumps(told) + "\n" + lines[files[0]][1][:20])
+    untouched = files[1].stat().st_mtime_ns
+    run(*words)
+    assert len(files[0].read_text().splitlines()) == articles
+    assert files[1].stat().st_mtime_ns == untouched
+    titles = [row["title"] for row in csv.DictReader((out / "titles.csv").read_text("utf-8-sig").splitlines())]
+    assert titles.count("A title that no model wrote") == 1
+    kept = {json.loads(line)["example_id"]: json.loads(line)["title"] for line in lines[files[0]]}
+    again = {json.loads(line)["example_id"]: json.loads(line)["title"] for line in files[0].read_text().splitlines()}
+    assert again == kept | {told["example_id"]: told["title"]}
+
+
+def test_other_weights_under_the_same_name_are_asked_again(house: Settings, tmp_path: Path) -> None:
+    folder = house.artefacts / "mine"
+    run("evaluate", str(folder), "--dataset", "rows", "--stories", "3")
+    file = folder / "adapter_model.safetensors"
+    save_file({name: weights * -1 for name, weights in load_file(file).items()}, file)
+    run("evaluate", str(folder), "--dataset", "rows", "--stories", "3")
+    assert len(list((tmp_path / "titles").glob("mine-*.jsonl"))) == 2
+
+
+def test_what_cannot_be_evaluated_is_told_in_words(house: Settings) -> None:
+    assert "nothing is held out" in run("evaluate", "base", fails=True)
+    assert "no data set 'ghost'" in run("evaluate", "base", "--dataset", "ghost", fails=True)
+    assert "no model 'ghost'" in run("evaluate", "ghost", "--dataset", "rows", fails=True)
+    assert "two models" in run("compare", "base", "--dataset", "rows", fails=True)
+    assert "named twice" in run("compare", "base", "base", "--dataset", "rows", fails=True)

@@ -1,0 +1,150 @@
+"""The report and the blind sheet, from titles that were not written by any model."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from openpyxl import load_workbook
+
+from schemas.errors import Invalid
+from training.dataset import HOLDOUT, Example, Origin
+from training.evaluation import Contender, Evaluation, HeldOut, differences, slices, summary
+from training.measures import MeasuredTitle
+from training.report import facts_of, marked, write_report
+from training.votes import KEY, SHEET, count_votes, write_sheet
+
+EXAMPLES = tuple(
+    Example(
+        example_id=f"e{number}",
+        article_id=UUID(int=number),
+        revision=1,
+        story_id=UUID(int=number),
+        text=f"Story {number} tells of <b>things</b>. " * 5,
+        title=f"A title of story {number}",
+        origin=Origin.correction,
+        split=HOLDOUT,
+        source="Harbor" if number % 2 else "Tide",
+        at=datetime(2024 + number % 2, 5, 1, tzinfo=UTC),
+        error_tags=("quoted",) if number < 4 else (),
+    )
+    for number in range(8)
+)
+
+
+def contender(name: str, titles: Sequence[str], precision: float) -> Contender:
+    def judged(at: int, title: str) -> MeasuredTitle:
+        right = float(bool(title))
+        figures = {"precision": (precision + at / 100) * right, "house_rules": right, "entities": right}
+        figures |= {"length": float(len(title)), "empty": 1 - right}
+        return MeasuredTitle(title, figures, () if title else ("other",))
+
+    return Contender(name, "v3", {one.example_id: judged(at, titles[at]) for at, one in enumerate(EXAMPLES)})
+
+
+@pytest.fixture
+def evaluation() -> Evaluation:
+    old = contender("base", [f"Old <script>{number}" for number in range(8)], 0.3)
+    new = contender("v9", ["=1+1", "", *(f"A title of {number}" for number in range(6))], 0.6)
+    return Evaluation(HeldOut("some articles", "ab" * 32, EXAMPLES), (old, new))
+
+
+def test_an_empty_title_pulls_the_mean_down_and_is_counted(evaluation: Evaluation) -> None:
+    found = summary(evaluation.contenders[1])
+    assert found["empty"]["mean"] == pytest.approx(1 / 8)
+    assert found["precision"]["mean"] == pytest.approx((0.6 * 7 + 0.27) / 8)
+
+
+def test_differences_are_of_the_articles_that_both_have(evaluation: Evaluation) -> None:
+    old, new = evaluation.contenders
+    some = Contender("some", "v3", {key: new.titles[key] for key in ("e2", "e3")})
+    found = differences(old, some)["precision"]
+    assert (found.wins, found.losses, found.ties) == (2, 0, 0)
+    assert found.mean == pytest.approx(0.3)
+
+
+def test_slices_are_by_tag_source_length_and_time() -> None:
+    found = slices(EXAMPLES)
+    assert list(found) == ["corrected for", "source", "article length", "time"]
+    assert found["corrected for"] == {"quoted": ["e0", "e1", "e2", "e3"]}
+    assert set(found["source"]) == {"Harbor", "Tide"}
+    assert list(found["time"]) == ["2024", "2025"]
+
+
+def test_the_report_is_one_page_and_the_same_in_three_other_forms(evaluation: Evaluation, tmp_path: Path) -> None:
+    facts = write_report(evaluation, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "Old &lt;script&gt;" in page
+    assert "<script" not in page
+    assert "http" not in page  # nothing is fetched from anywhere
+    assert page.count("<path") >= 4
+    assert json.loads((tmp_path / "report.json").read_text()) == json.loads(json.dumps(facts))
+    rows = list(csv.reader((tmp_path / "titles.csv").read_text("utf-8-sig").splitlines()))
+    assert len(rows) == 1 + 16
+    assert any(row[4] == "'=1+1" for row in rows)  # no spreadsheet computes a title
+    book = load_workbook(tmp_path / "report.xlsx")
+    assert book.sheetnames == ["figures", "differences", "slices", "titles"]
+    assert book["titles"].max_row == 17
+
+
+def test_a_report_of_one_model_and_one_article_can_be_had(evaluation: Evaluation, tmp_path: Path) -> None:
+    only = EXAMPLES[1]
+    one = Contender("v9", "v3", {only.example_id: evaluation.contenders[1].titles[only.example_id]})
+    facts = write_report(Evaluation(HeldOut("one", "cd" * 32, (only,)), (one,)), tmp_path)
+    assert facts["differences"] == {}
+    assert "(empty)" in (tmp_path / "report.html").read_text()
+
+
+def test_other_words_are_marked() -> None:
+    assert marked("Harbor sells three phones", "Harbor makes phones") == [
+        ("Harbor ", False),
+        ("sells three", True),
+        (" phones", False),
+    ]
+    assert marked("Same title.", "same title") == [("Same title.", False)]
+
+
+def test_votes_are_counted_for_the_model_that_the_key_names(evaluation: Evaluation, tmp_path: Path) -> None:
+    assert write_sheet(evaluation, tmp_path) == 8
+    sheet = tmp_path / SHEET
+    assert "base" not in sheet.read_text("utf-8-sig")
+    assert "v9" not in sheet.read_text("utf-8-sig")
+    key = json.loads((tmp_path / KEY).read_text())
+    assert {tuple(pair) for pair in key.values()} == {("base", "v9"), ("v9", "base")}
+    rows = list(csv.DictReader(sheet.read_text("utf-8-sig").splitlines()))
+    for number, row in enumerate(rows):  # five for v9, one for base, one draw, one left open
+        wanted = "v9" if number < 5 else "base"
+        row["vote"] = str(key[row["row"]].index(wanted) + 1) if number < 6 else "=" if number == 6 else ""
+    _fill(sheet, rows)
+    (count,) = count_votes(sheet, tmp_path / KEY)
+    assert (count.first, count.first_won, count.second, count.second_won, count.ties) == ("base", 1, "v9", 5, 1)
+
+
+@pytest.mark.parametrize(("column", "value"), [("vote", "3"), ("row", "99"), ("row", "2")])
+def test_a_vote_that_cannot_be_understood_is_refused(
+    evaluation: Evaluation, tmp_path: Path, column: str, value: str
+) -> None:
+    write_sheet(evaluation, tmp_path)
+    rows = list(csv.DictReader((tmp_path / SHEET).read_text("utf-8-sig").splitlines()))
+    rows[0][column] = value
+    _fill(tmp_path / SHEET, rows)
+    with pytest.raises(Invalid, match=value):
+        count_votes(tmp_path / SHEET, tmp_path / KEY)
+
+
+def test_facts_say_by_how_much_and_how_sure(evaluation: Evaluation) -> None:
+    found = facts_of(evaluation)["differences"]["v9"]["precision"]
+    assert found["low"] < found["mean"] < found["high"]
+    assert found["wins"] == 7
+
+
+def _fill(sheet: Path, rows: list[dict[str, str]]) -> None:
+    with sheet.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)

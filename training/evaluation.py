@@ -1,0 +1,217 @@
+"""Models on the same held-out articles: their titles measured one by one, and what that amounts to."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from editorial.bertscore import Scorer
+from editorial.tags import TAGS
+from infra.database import make_engine, migrate
+from infra.settings import Settings
+from schemas.errors import Invalid
+from schemas.records import ArticleRow
+from training.artefact import Model
+from training.dataset import HOLDOUT, Example, Origin, load_snapshot, read_tables, select_examples, select_holdout
+from training.measures import MEASURES, MeasuredTitle, measure
+from training.statistics import PairedDifference, interval, paired
+from training.written import Say, Written, write_titles
+
+TEACHER = "teacher"
+LEAST_OF_SLICE = 3
+MOST_SLICES = 10
+SLICED = ("precision", "house_rules", "entities", "ref_f1", "rougeL")
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The articles of an evaluation. A title may be empty: then there is no reference. `hash` is over all of them."""
+
+    name: str
+    hash: str
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model's titles by example id, and what they cost; a teacher's labels cost nothing here."""
+
+    name: str
+    prompt_version: str
+    titles: Mapping[str, MeasuredTitle]
+    written: tuple[Written, ...] = ()
+    digest: str = ""
+
+    def values(self, name: str, among: Sequence[str] | None = None) -> list[float]:
+        """One measure's figures, of these examples only if they are named."""
+        keys = self.titles if among is None else [key for key in among if key in self.titles]
+        return [self.titles[key].figures[name] for key in keys if name in self.titles[key].figures]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything a report is made from."""
+
+    held_out: HeldOut
+    contenders: tuple[Contender, ...]
+
+
+def held_out_of(settings: Settings, dataset: str, limit: int) -> HeldOut:
+    """The held-out split of a data set, or the held-out stories of this house. Raises `UnknownDataset`, `Invalid`."""
+    if dataset:
+        snapshot = load_snapshot(settings.home, dataset)
+        found = snapshot.examples(HOLDOUT)
+        name = f"data set {dataset}"
+    else:
+        found = _of_the_house(settings, limit)
+        name = "the held-out stories of this house"
+    if not found:
+        raise Invalid(f"{name}: nothing is held out there, so nothing can be evaluated")
+    chosen = found if not limit else found[:limit]
+    content = "".join(f"{one.line}\n" for one in chosen)
+    return HeldOut(name, hashlib.sha256(content.encode()).hexdigest(), tuple(chosen))
+
+
+def _of_the_house(settings: Settings, limit: int) -> tuple[Example, ...]:
+    engine = make_engine(settings)
+    migrate(engine)
+    tables = read_tables(engine)
+    selection = select_examples(tables.corrections, tables.articles, tables.audited)
+    judged = {one.article_id: one for one in selection.of(HOLDOUT)}
+    articles = select_holdout(tables.articles, limit or len(tables.articles))
+    return tuple(_example(article, judged) for article in articles)
+
+
+def _example(article: ArticleRow, judged: Mapping[UUID, Example]) -> Example:
+    """The article with its curator's title, or without one; the publisher's headline is no title of the house."""
+    known = judged.get(article.article_id)
+    if known is not None and known.revision == article.revision:
+        return known
+    return Example(
+        example_id=f"{article.article_id}/{article.revision}",
+        article_id=article.article_id,
+        revision=article.revision,
+        story_id=article.story_id,
+        text=article.text,
+        title="",
+        origin=Origin.imported,
+        split=HOLDOUT,
+        source=article.source,
+        language=article.language,
+        at=article.published_at or article.fetched_at,
+    )
+
+
+def evaluate(models: Sequence[Model], held_out: HeldOut, settings: Settings, say: Say) -> Evaluation:
+    """Let every model title every article, and measure the titles. Raises `Invalid`."""
+    names = [model.version for model in models]
+    if len(set(names)) < len(names):
+        raise Invalid("the same model is named twice")
+    examples = held_out.examples
+    all_written = write_titles(models, examples, held_out.hash, settings, say)
+    say("measuring the titles")
+    scorer = Scorer(settings.scorer_model, settings.threads)
+    contenders = []
+    for model, written in zip(models, all_written, strict=True):
+        losses = [float("nan") if one.loss is None else one.loss for one in written]
+        titles = measure(scorer, [one.title for one in written], examples, losses)
+        by_id = {one.example_id: title for one, title in zip(examples, titles, strict=True)}
+        contenders.append(Contender(model.version, model.prompt_version, by_id, tuple(written), model.digest))
+    if labelled := [one for one in examples if one.origin is Origin.teacher and one.title.strip()]:
+        # its titles are the references here: compared with themselves they would only say 1
+        titles = [_without_reference(one) for one in measure(scorer, [one.title for one in labelled], labelled)]
+        by_id = {one.example_id: title for one, title in zip(labelled, titles, strict=True)}
+        contenders.append(Contender(TEACHER, "", by_id))
+    return Evaluation(held_out, tuple(contenders))
+
+
+def _without_reference(one: MeasuredTitle) -> MeasuredTitle:
+    kept = {name: value for name, value in one.figures.items() if not MEASURES[name].needs_reference}
+    return MeasuredTitle(one.title, kept, one.tags, one.reasons)
+
+
+def summary(contender: Contender) -> dict[str, dict[str, float]]:
+    """Each measure's mean with its interval, standard deviation (of the population) and number of titles."""
+    found = {}
+    for name in MEASURES:
+        if values := contender.values(name):
+            found[name] = asdict(interval(values)) | {"std": statistics.pstdev(values), "n": len(values)}
+    return found
+
+
+def differences(before: Contender, after: Contender) -> dict[str, PairedDifference]:
+    """After minus before in each measure that both have, on the articles that both have."""
+    found = {}
+    for name in MEASURES:
+        shared = [
+            (before.titles[key].figures[name], title.figures[name])
+            for key, title in after.titles.items()
+            if name in title.figures and key in before.titles and name in before.titles[key].figures
+        ]
+        if shared:
+            found[name] = paired([was for was, _ in shared], [now for _, now in shared])
+    return found
+
+
+def cost(contender: Contender) -> dict[str, float]:
+    """Seconds and tokens per title; empty for titles that were not written here."""
+    if not contender.written:
+        return {}
+    return {
+        "seconds": statistics.fmean(one.seconds for one in contender.written),
+        "tokens_in": statistics.fmean(one.tokens_in for one in contender.written),
+        "tokens_out": statistics.fmean(one.tokens_out for one in contender.written),
+    }
+
+
+def errors(contender: Contender) -> dict[str, float]:
+    """Share of the titles with each error tag that a house rule stands for."""
+    titles = contender.titles.values()
+    return {tag: sum(tag in one.tags for one in titles) / len(titles) for tag in TAGS}
+
+
+# --- slices ---------------------------------------------------------------------------------------------------------
+
+
+def slices(examples: Sequence[Example]) -> dict[str, dict[str, list[str]]]:
+    """Kind of slice → slice → ids of its examples, the larger first; tiny slices say nothing and are left out."""
+    kinds: dict[str, Callable[[Example], tuple[str, ...]]] = {
+        "corrected for": lambda one: one.error_tags,
+        "source": lambda one: (one.source,) if one.source else (),
+        "article length": lambda one: (_length(one),),
+        "time": _time_of(examples),
+    }
+    found: dict[str, dict[str, list[str]]] = {}
+    for kind, names_of in kinds.items():
+        groups: dict[str, list[str]] = {}
+        for one in examples:
+            for name in names_of(one):
+                groups.setdefault(name, []).append(one.example_id)
+        large = [group for group in groups.items() if len(group[1]) >= LEAST_OF_SLICE]
+        shown = sorted(large, key=lambda group: -len(group[1]))[:MOST_SLICES]
+        if kind in ("article length", "time"):
+            shown.sort()
+        if shown:
+            found[kind] = dict(shown)
+    return found
+
+
+def sliced(contender: Contender, keys: Sequence[str]) -> dict[str, Any]:
+    """The chosen measures of one slice."""
+    return {name: asdict(interval(values)) for name in SLICED if (values := contender.values(name, keys))}
+
+
+def _length(one: Example) -> str:
+    words = len(one.text.split())
+    return "1: under 100 words" if words < 100 else "2: 100 to 400 words" if words <= 400 else "3: over 400 words"
+
+
+def _time_of(examples: Sequence[Example]) -> Callable[[Example], tuple[str, ...]]:
+    """By years, months or days, whichever divides first."""
+    known = [one.at for one in examples if one.at]
+    form = next((form for form in ("%Y", "%Y-%m") if len({f"{at:{form}}" for at in known}) > 1), "%Y-%m-%d")
+    return lambda one: (f"{one.at:{form}}",) if one.at else ()
