@@ -65,6 +65,11 @@ CASES = (
     ),
     Case("a ruined tag: 20 % too long instead of none", TRAINED, TRAINED | {"too_long": 0.204}, least_refused=0.95),
     Case("a ruined tag: 30 % too long instead of none", TRAINED, TRAINED | {"too_long": 0.304}, least_refused=0.99),
+    Case(
+        "a little of four errors: 4 % more of each",
+        TRAINED,
+        TRAINED | {"quotation_marks": 0.048, "too_long": 0.044, "acronym": 0.04, "dataset": 0.04},
+    ),
     Case("no title at all in 10 %", CARELESS, TRAINED | {"empty": 0.1}, least_refused=0.8),
 )
 

@@ -20,7 +20,7 @@ _AT_ONCE = 2_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and between which values it lies with 95 % confidence."""
+    """A mean, and between which values it lies with the confidence asked for (95 %)."""
 
     mean: float
     low: float
@@ -39,8 +39,18 @@ class PairedDifference:
     ties: int
     sign_p: float
 
+    @property
+    def beyond_chance(self) -> bool:
+        """Both say so: the interval lies on one side of zero, and the sign test finds fewer than 5 of 100 by chance.
 
-def interval(values: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
+        With few stories the bootstrap alone is too sure of shares; the sign test alone is blind to how much.
+        """
+        return self.low * self.high > 0 and self.sign_p < 1 - CONFIDENCE
+
+
+def interval(
+    values: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES, confidence: float = CONFIDENCE
+) -> Interval:
     """The mean of the values with its percentile bootstrap. Raises `ValueError` for no values or for one not finite."""
     sample = np.asarray(values, dtype=float)
     if not sample.size or not np.isfinite(sample).all():
@@ -53,17 +63,22 @@ def interval(values: Sequence[float], *, seed: int = 0, resamples: int = RESAMPL
             for done in range(0, resamples, rows)
         ]
     )
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(sample.mean()), float(low), float(high))
 
 
 def paired(
-    before: Sequence[float], after: Sequence[float], *, seed: int = 0, resamples: int = RESAMPLES
+    before: Sequence[float],
+    after: Sequence[float],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
 ) -> PairedDifference:
     """Raises `ValueError` if the two are not of the same stories, that is not equally many."""
     differences = [now - was for was, now in zip(before, after, strict=True)]
-    found = interval(differences, seed=seed, resamples=resamples)
+    found = interval(differences, seed=seed, resamples=resamples, confidence=confidence)
     wins, losses = sum(one > 0 for one in differences), sum(one < 0 for one in differences)
     return PairedDifference(
         found.mean, found.low, found.high, wins, losses, len(differences) - wins - losses, two_sided(wins, losses)

@@ -8,7 +8,7 @@ from editorial.metrics import Judged
 from editorial.tags import TAG_OF_RULE
 from schemas.events import Violation
 from schemas.training import Condition
-from training.gate import MIN_STORIES, Verdict, copies_opening, judge, sign_p
+from training.gate import MIN_STORIES, Verdict, copies_opening, judge
 
 STORIES = 60
 ARTICLES = [f"The harbour of town {number} opens again after the storm." for number in range(STORIES)]
@@ -47,7 +47,8 @@ def deciding(verdict: Verdict) -> list[str]:
 def test_a_better_model_passes() -> None:
     verdict = decide(CHAMPION, model(text="Town {} has its harbour back", too_long=1))
     assert verdict.passed
-    assert verdict.summary == "passed: house rules kept in 80% before, 98% after (11 stories won, 0 lost)"
+    assert verdict.summary.startswith("passed: house rules kept in 80% before, 98% after (11 stories won, 0 lost; ")
+    assert verdict.summary.endswith("difference +7 to +32 points with 99% confidence)")
 
 
 def test_the_champion_does_not_pass_against_itself() -> None:
@@ -76,6 +77,18 @@ def test_a_loss_that_is_no_chance_is_refused_within_the_allowance_too() -> None:
     assert "p = 0.0010" in verdict.summary
     noisy = model(many, quotation_marks=30), model(many, first=25, text="Town {} opens", quotation_marks=40)
     assert judge(*noisy, ["An article."] * many).passed  # the same loss of 10, but 25 won and 35 lost
+
+
+def test_small_losses_in_several_tags_are_refused_as_one_loss_of_the_house_rules() -> None:
+    many = 200
+    rules = ("too_long", "acronym", "quotation_marks", "dataset")
+    challenger = [
+        Judged(f"Town {number} opens", 0.6, (Violation(rule=rules[number % 4], reason=""),) if number < 8 else ())
+        for number in range(many)
+    ]
+    assert deciding(judge(model(many), challenger, ["An article."] * many)) == ["house rules"]
+    some = [*model(many - 8), *model(8, text="Bay {} opens", too_long=8)]  # where the champion fails in as many
+    assert judge(some, challenger, ["An article."] * many).passed
 
 
 @pytest.mark.parametrize("rule", [rule for rule in TAG_OF_RULE if rule != "empty"])
@@ -133,9 +146,3 @@ def test_evaluations_of_different_stories_are_not_compared() -> None:
 def test_a_condition_that_was_found_elsewhere_decides_like_the_others() -> None:
     broken = Condition(name="loads", met=False, words="the model server does not load it")
     assert decide(CHAMPION, model(text="Town {} opens"), broken).summary == "refused: the model server does not load it"
-
-
-def test_the_sign_test_is_exact() -> None:
-    assert sign_p(0, 0) == 1.0
-    assert sign_p(5, 0) == 1 / 32
-    assert sign_p(3, 1) == 5 / 16
