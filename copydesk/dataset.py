@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from copydesk import moments
+from copydesk import dataset_write, moments
 from infra.settings import Settings, get_settings
 from schemas.errors import Invalid
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # imported inside the commands: `--help` answers at once
     from training.dataset.sources import Rows
 
 app = typer.Typer(help="Training data: build, import, export, look at, compare.", no_args_is_help=True)
+app.command()(dataset_write.write)
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 NAME = typer.Option("", help="A name for the data set, to be used in place of its hash.")
 VALIDATION = typer.Option(

@@ -47,10 +47,13 @@ Write a title of at most 60 characters.
 
 {text}"""
 
+_V4 = "{text}"
+
 PROMPTS: dict[str, str] = {
     "v1": _V1,  # careless: what a first attempt looks like
     "v2": _V2,  # v1 plus the house rules that corrections taught
     "v3": _V3,  # short, for tuned models: the adapter has learned the rules
+    "v4": _V4,  # nothing but the article: the adapter has learned that a title is wanted, too
 }
 
 

@@ -8,6 +8,7 @@ DIGESTS = {
     "v1": "d605451770aebada82f4acb018ec6cdef988f36d10a4f42913c9a37ad0906112",
     "v2": "412648c5fb42565e0edfc5aa512ff0a96c62df5683ecfa2c8013ee88486f958a",
     "v3": "8f9be52c2523ddd718975cc15a768ceab9b56c05ade1fb3f116861d09fdcc8d6",
+    "v4": "ada0db1bcc3bb7d19b34d0911e00ffde1acb4bb632f2f2d6b8b8ced3470ec673",
 }
 
 
