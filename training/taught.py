@@ -45,7 +45,8 @@ def teach(
     """The source's articles with the model's titles, in the source's splits; the held-out split stays as it is.
 
     Curators' titles stay unless they are to be replaced; titles that break a house rule are left out unless
-    `keep_faulty`. Interrupted, it goes on where it was. Raises `Invalid` when there is nothing to write or nothing is left.
+    `keep_faulty`. Interrupted, it goes on where it was. Raises `Invalid` when there is nothing to write, or nothing
+    is left.
     """
     learned = [*source.examples(TRAIN), *source.examples(VALIDATION)]
     curated = [one for one in learned if one.origin in CURATED and not replace_curated]
