@@ -35,6 +35,11 @@ def test_a_curator_edits_tags_and_saves_with_the_mouse(page: Page, running_desk:
     assert page.url.split("?")[0].endswith(str(OTHERS[0].title_id))  # on to the next one
 
 
+def has_loaded(page: Page) -> None:
+    """A key pressed while the page's script is still on its way reaches nobody."""
+    page.wait_for_load_state("load")
+
+
 def test_the_desk_works_without_a_mouse(page: Page, running_desk: DeskInTest) -> None:
     keys = page.keyboard
     keys.press("1")
@@ -47,13 +52,17 @@ def test_the_desk_works_without_a_mouse(page: Page, running_desk: DeskInTest) ->
     keys.press("Control+Enter")
     expect(page.locator("#reopen")).to_be_visible()
     assert corrections(running_desk)[0].error_tags == ("too_long", "not_in_article")
+    has_loaded(page)
     keys.press("s")
     expect(page.get_by_text("Spiked")).to_be_visible()
     expect(page.locator("#text")).to_have_value("")  # the title that nobody wrote
+    has_loaded(page)
     keys.press("j")
     expect(page.locator("#text")).not_to_have_value("")
+    has_loaded(page)
     keys.press("k")
     expect(page.locator("#text")).to_have_value("")
+    has_loaded(page)
     keys.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     keys.press("Escape")
@@ -65,8 +74,10 @@ def test_a_good_title_is_approved_with_one_key_and_can_be_reopened(page: Page, r
     page.goto(f"{running_desk.address}/titles/{council.title_id}")
     page.keyboard.press("a")
     expect(page.get_by_text("Approved and published")).to_contain_text(council.title)
+    has_loaded(page)
     page.keyboard.press("u")
     expect(page.get_by_text("A new verdict of yours replaces it.")).to_be_visible()
+    has_loaded(page)
     page.get_by_label("House title").fill("Council: machines must say that they write")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Corrected and published")).to_be_visible()
@@ -159,6 +170,7 @@ def test_the_desk_clears_and_wakes_up_by_itself(page: Page, running_desk: DeskIn
     for _ in range(7):
         page.keyboard.press("s")
         expect(page.locator("#reopen")).to_be_visible()
+        has_loaded(page)
         page.evaluate("document.getElementById('reopen').remove()")
     expect(page.get_by_role("heading", name="The desk is clear.")).to_be_visible()
     put(running_desk.engine, Case("late", "Late", "A late article about tides.", "A late title"))
