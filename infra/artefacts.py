@@ -10,6 +10,8 @@ from schemas.records import ModelVersionRow
 
 WEIGHTS = "adapter_model.safetensors"
 """An adapter's weights, as PEFT calls them."""
+WHOLE = "config.json"
+"""What a whole model's folder has and an adapter's has not."""
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
 """Formats of which reading a file means running the code in it."""
 

@@ -39,6 +39,7 @@ class Served:
     """A client of the model server, asking as the generator asks."""
 
     def __init__(self, address: str, settings: Settings) -> None:
+        self.address = address
         self._settings = settings
         self._client = openai.OpenAI(
             base_url=address, api_key=settings.model_server_key.get_secret_value(), timeout=settings.model_timeout_s

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from infra.artefacts import WEIGHTS, objection
+from infra.artefacts import WEIGHTS, WHOLE, objection
 from infra.model_server.batcher import Batcher, Completion, Prompt, QueueFull
 from infra.model_server.engine import (
     BASE,
@@ -176,7 +176,8 @@ class _Served:
 
 def _objection(path: Path, digest: str) -> str | None:
     """The engine itself says what is missing."""
-    return objection(path, digest) if os.access(path / WEIGHTS, os.R_OK) else None
+    there = os.access(path / WEIGHTS, os.R_OK) or os.access(path / WHOLE, os.R_OK)
+    return objection(path, digest) if there else None
 
 
 async def _unless_gone(answer: Future[T], connection: Request) -> T:

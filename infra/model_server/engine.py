@@ -1,9 +1,10 @@
-"""The model: one base, any number of LoRA adapters beside it, and greedy or sampled decoding of whole batches.
+"""The model: one base, any number of LoRA adapters and whole models beside it, and decoding of whole batches.
 
+A whole model is one that was trained from the base in all its weights; it takes its own memory, an adapter hardly any.
 Not thread-safe: `batcher.py` sees to it that one thread uses it.
 
 Exception
-├── AdapterMissing    there is no adapter at this path
+├── AdapterMissing    there is no adapter and no model at this path
 ├── AdapterBroken     there is one, but it does not fit the base or holds no safetensors
 └── AdapterLoaded     the name is taken; a name stands for one set of weights for ever
 """
@@ -14,6 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
@@ -21,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
+from infra.artefacts import WHOLE
 from infra.model_server.batcher import Completion, Prompt
 
 BASE = "base"
@@ -29,11 +32,11 @@ DEFAULT_CONTEXT = 2048
 
 
 class AdapterMissing(Exception):
-    """No such folder, or no adapter in it."""
+    """No such folder, or neither an adapter nor a model in it."""
 
 
 class AdapterBroken(Exception):
-    """The folder's contents cannot serve as an adapter of this base."""
+    """The folder's contents cannot serve beside this base."""
 
 
 class AdapterLoaded(Exception):
@@ -50,22 +53,16 @@ class Engine:
         self.adapters: dict[str, Path] = {}
         self._base = model
         self._tuned: PeftModel | None = None
+        self._whole: dict[str, PreTrainedModel] = {}
         self._end_ids = _end_ids(model, tokenizer)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self._end_ids[0]
 
     @classmethod
     def load(cls, base_model: str, revision: str, threads: int) -> Engine:
-        """Load the base by folder or hub name: fp32 on a CPU (exact and fastest there), bf16 on a GPU."""
+        """Load the base by folder or hub name."""
         torch.set_num_threads(threads or os.cpu_count() or 1)
-        on_gpu = torch.cuda.is_available()
         tokenizer = AutoTokenizer.from_pretrained(base_model, revision=revision)
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            base_model,
-            revision=revision,
-            dtype=torch.bfloat16 if on_gpu else torch.float32,
-            device_map="cuda" if on_gpu else "cpu",
-        )
-        return cls(model, tokenizer, base_model)
+        return cls(_load(base_model, revision)[0], tokenizer, base_model)
 
     def tokenize(self, messages: Sequence[dict[str, str]]) -> tuple[int, ...]:
         """The whole prompt by the tokenizer's chat template. Raises `ValueError` if it has none. Thread-safe."""
@@ -74,15 +71,19 @@ class Engine:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def load_adapter(self, name: str, path: Path) -> None:
-        """Serve the adapter in folder `path` as `name`. Raises the errors of this module."""
+        """Serve the adapter or the whole model in folder `path` as `name`. Raises the errors of this module."""
         if name == BASE or name in self.adapters:
             raise AdapterLoaded(f"The lora adapter '{name}' has already been loaded.")
-        if not (path / "adapter_config.json").is_file():
+        whole = (path / WHOLE).is_file()
+        if not whole and not (path / "adapter_config.json").is_file():
             raise AdapterMissing(f"Loading lora {name} failed: no adapter found for {path}")
-        if not (path / "adapter_model.safetensors").is_file():
+        if not whole and not (path / "adapter_model.safetensors").is_file():
             raise AdapterBroken(f"Loading lora {name} failed: {path} holds no adapter_model.safetensors")
         try:
-            self._inject(name, path)
+            if whole:
+                self._add_whole(name, path)
+            else:
+                self._inject(name, path)
         except Exception as error:  # whatever PEFT, safetensors and torch raise for weights that do not fit
             self._drop(name)
             raise AdapterBroken(f"Loading lora {name} failed: {error}") from error
@@ -102,12 +103,27 @@ class Engine:
         set_peft_model_state_dict(self._tuned, weights, name)
         self._tuned.eval()
 
+    def _add_whole(self, name: str, path: Path) -> None:
+        """Prompts are tokenized before it is known who answers them: so its tokenizer has to be the base's."""
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        if (tokenizer.backend_tokenizer.to_str(), tokenizer.chat_template) != (
+            self.tokenizer.backend_tokenizer.to_str(),
+            self.tokenizer.chat_template,
+        ):
+            raise ValueError("its tokenizer or chat template is not the base's")
+        model, account = _load(str(path), "main")
+        if faults := [*account["missing_keys"], *account["unexpected_keys"], *account["mismatched_keys"]]:
+            raise ValueError(f"{len(faults)} tensors are missing or fit nowhere")  # else they would be random
+        self._whole[name] = model
+
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter; `KeyError` if there is none of this name."""
         del self.adapters[name]
         self._drop(name)
 
     def _drop(self, name: str) -> None:
+        if self._whole.pop(name, None) is not None:
+            return
         if self._tuned is None or name not in self._tuned.peft_config:
             return
         if len(self._tuned.peft_config) == 1:  # PEFT cannot be left without any adapter: restore the plain base
@@ -120,38 +136,40 @@ class Engine:
 
     def complete(self, adapter: str, prompts: Sequence[Prompt]) -> list[Completion]:
         """Answer a batch with one adapter (or `BASE`). Rows do not influence each other."""
-        with self._using(adapter):
-            return self._decode(prompts)
+        with self._using(adapter) as model:
+            return self._decode(model, prompts)
 
     @torch.inference_mode()
     def surprise(self, adapter: str, prompt_ids: Sequence[int], answer_ids: Sequence[int]) -> float:
         """How unlikely an answer is to this adapter (or `BASE`), in nats per token of the answer."""
-        with self._using(adapter):
-            ids = torch.tensor([[*prompt_ids, *answer_ids]], device=self._base.device)
-            logits = self._base(input_ids=ids, logits_to_keep=len(answer_ids) + 1).logits[0, :-1].float()
+        with self._using(adapter) as model:
+            ids = torch.tensor([[*prompt_ids, *answer_ids]], device=model.device)
+            logits = model(input_ids=ids, logits_to_keep=len(answer_ids) + 1).logits[0, :-1].float()
             return float(torch.nn.functional.cross_entropy(logits, ids[0, -len(answer_ids) :]))
 
     @contextmanager
-    def _using(self, adapter: str) -> Iterator[None]:
-        """The model as this adapter has it."""
-        if self._tuned is None:
+    def _using(self, adapter: str) -> Iterator[PreTrainedModel]:
+        """The model as this adapter has it, or the whole model of this name."""
+        if adapter in self._whole:
+            yield self._whole[adapter]
+        elif self._tuned is None:
             assert adapter == BASE, "an adapter's name reached the engine before the adapter"
-            yield
+            yield self._base
         elif adapter == BASE:
             with self._tuned.disable_adapter():
-                yield
+                yield self._base
         else:
             if self._tuned.active_adapter != adapter:
                 self._tuned.set_adapter(adapter)
-            yield
+            yield self._base  # PEFT's layers sit inside it
 
     @torch.inference_mode()
-    def _decode(self, prompts: Sequence[Prompt]) -> list[Completion]:
+    def _decode(self, model: PreTrainedModel, prompts: Sequence[Prompt]) -> list[Completion]:
         """Left-padded prefill, then one token per step for the rows that are not finished yet.
 
         Rows that have ended leave the batch, so that one long answer does not make all pay for its length.
         """
-        device = self._base.device
+        device = model.device
         longest = max(len(prompt.token_ids) for prompt in prompts)
         rows = [[self._pad_id] * (longest - len(p.token_ids)) + list(p.token_ids) for p in prompts]
         real = [[0] * (longest - len(p.token_ids)) + [1] * len(p.token_ids) for p in prompts]
@@ -162,7 +180,7 @@ class Engine:
         written: list[list[int]] = [[] for _ in prompts]
         samplers = [_Sampler(prompt) for prompt in prompts]
         while True:
-            output = self._base(  # PEFT's layers sit inside it
+            output = model(
                 input_ids=ids,
                 attention_mask=mask,
                 position_ids=positions,
@@ -196,6 +214,19 @@ class Engine:
         text = self.tokenizer.decode(tokens[:-1] if stopped else tokens, skip_special_tokens=True)
         assert isinstance(text, str)
         return Completion(text, len(tokens), "stop" if stopped else "length")
+
+
+def _load(name: str, revision: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """By folder or hub name, fp32 on a CPU (exact and fastest there), bf16 on a GPU; with what was missing."""
+    on_gpu = torch.cuda.is_available()
+    loaded = AutoModelForCausalLM.from_pretrained(
+        name,
+        revision=revision,
+        dtype=torch.bfloat16 if on_gpu else torch.float32,
+        device_map="cuda" if on_gpu else "cpu",
+        output_loading_info=True,
+    )
+    return cast("tuple[PreTrainedModel, dict[str, Any]]", loaded)
 
 
 class _Sampler:
