@@ -100,8 +100,8 @@ def _evaluate(
 
 
 def _show(facts: dict[str, Any]) -> None:
+    from training.evaluation_page import figure
     from training.measures import MEASURES
-    from training.report import figure
 
     held_out = facts["held_out"]
     title = (
@@ -116,18 +116,24 @@ def _show(facts: dict[str, Any]) -> None:
     table.add_row("perplexity", *perplexities)
     costs = [one["cost"] for one in facts["models"]]
     table.add_row("seconds per title", *(f"{one['seconds']:.3f}" if one else "–" for one in costs))
-    table.add_row(
-        "tokens in, out", *(f"{one['tokens_in']:.0f}, {one['tokens_out']:.1f}" if one else "–" for one in costs)
-    )
+    table.add_row("tokens read", *(_read(one) for one in costs))
+    table.add_row("tokens written", *(f"{one['tokens_out']:.1f}" if one else "–" for one in costs))
     console().print(table)
     for other, measures in facts["differences"].items():
         first = facts["models"][0]["name"]
         beyond = [
             f"{MEASURES[name].label} {one['mean']:+.3f}"
             for name, one in measures.items()
-            if MEASURES[name].higher_is_better is not None and one["low"] * one["high"] > 0
+            if MEASURES[name].higher_is_better is not None and one["beyond_chance"]
         ]
         typer.echo(f"{other} against {first}, beyond chance: {', '.join(beyond) or 'nothing'}")
+
+
+def _read(cost: dict[str, float]) -> str:
+    if not cost:
+        return "–"
+    saved = f" ({100 * cost['prompt_saved']:.0f} % saved)" if cost.get("prompt_saved") else ""
+    return f"{cost['tokens_in']:.0f}{saved}"
 
 
 def _cell(found: dict[str, float] | None, name: str, figure: Any) -> str:

@@ -1,7 +1,11 @@
-"""The report's drawings as numbers: density curves laid over each other, and differences with their intervals."""
+"""The report's drawings as numbers: density curves laid over each other, and differences with their intervals.
+
+Places are shares of the drawing's width or height in per cent, so that a page can draw them at any size.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,19 +14,22 @@ import numpy as np
 
 from training.measures import MEASURES
 
-WIDTH, HEIGHT = 640, 190
 POINTS = 161
-_LEAST_WIDTH = 1e-3
+TICKS = 6
+_LEAST_REACH = 0.02
+_Values = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """An SVG path of one density, closed for its area, and where its mean stands."""
+    """The SVG path of one density (x and y from 0 to 100, y downwards), and mean and standard deviation below it."""
 
     line: str
-    area: str
     mean: float
-    mean_value: float
+    std: float
+    at_mean: float
+    at_low: float
+    at_high: float
 
 
 @dataclass(frozen=True)
@@ -31,69 +38,79 @@ class Drawing:
 
     curves: tuple[Curve, ...]
     ticks: tuple[tuple[float, str], ...]
-    width: int = WIDTH
-    height: int = HEIGHT
 
 
-def curves(samples: Sequence[Sequence[float]]) -> Drawing:
-    """Gaussian kernel densities (Silverman's rule) of all samples on a common scale."""
-    everything = np.concatenate([np.asarray(sample, dtype=float) for sample in samples])
-    low, high = float(everything.min()), float(everything.max())
-    margin = max((high - low) * 0.12, _LEAST_WIDTH)
-    low, high = low - margin, high + margin
+def curves(samples: Sequence[Sequence[float]], lowest: float = -math.inf, highest: float = math.inf) -> Drawing:
+    """Gaussian kernel densities of all samples on one scale, all equally smoothed so that they can be compared.
+
+    No value can be below `lowest` or above `highest`: what the kernels put beyond is folded back.
+    """
+    drawn = [np.asarray(sample, dtype=float) for sample in samples]
+    low, high = min(float(one.min()) for one in drawn), max(float(one.max()) for one in drawn)
+    margin = (high - low) * 0.08 or max(abs(high), 1.0) * 0.05
+    low, high = max(low - margin, lowest), min(high + margin, highest)
+    # Silverman's rule for each sample, and of these the mean
+    silverman = float(np.mean([0.9 * one.std() * len(one) ** -0.2 for one in drawn]))
+    width = max(silverman, (high - low) / 60)
     at = np.linspace(low, high, POINTS)
-    densities = [_density(np.asarray(sample, dtype=float), at) for sample in samples]
+    densities = [_density(one, at, width, lowest, highest) for one in drawn]
     top = max(float(density.max()) for density in densities)
 
     def x(value: float) -> float:
-        return round((value - low) / (high - low) * WIDTH, 1)
+        return round(min(100.0, max(0.0, 100 * (value - low) / (high - low))), 2)
 
-    drawn = []
-    for sample, density in zip(samples, densities, strict=True):
-        points = [
-            f"{x(float(v))},{round(HEIGHT - float(d) / top * (HEIGHT - 14), 1)}"
-            for v, d in zip(at, density, strict=True)
-        ]
-        line = "M" + " L".join(points)
-        mean = float(np.mean(sample))
-        drawn.append(Curve(line, f"{line} L{WIDTH},{HEIGHT} L0,{HEIGHT} Z", x(mean), mean))
-    return Drawing(tuple(drawn), tuple((x(value), _words(value, high - low)) for value in _ticks(low, high)))
+    found = []
+    for sample, density in zip(drawn, densities, strict=True):
+        points = [f"{x(float(v))},{round(100 - 94 * float(d) / top, 2)}" for v, d in zip(at, density, strict=True)]
+        mean, std = float(sample.mean()), float(sample.std())
+        found.append(Curve("M" + " L".join(points), mean, std, x(mean), x(mean - std), x(mean + std)))
+    return Drawing(tuple(found), tuple((x(value), _words(value, high - low)) for value in _ticks(low, high)))
 
 
-def _density(sample: np.ndarray[Any, np.dtype[np.float64]], at: Any) -> Any:
-    spread = min(float(sample.std()), float(np.subtract(*np.percentile(sample, [75, 25]))) / 1.34) or float(
-        sample.std()
-    )
-    width = max(0.9 * spread * len(sample) ** -0.2, (at[-1] - at[0]) / 90)
-    return np.exp(-0.5 * ((at[:, None] - sample[None, :]) / width) ** 2).sum(axis=1) / (len(sample) * width)
+def _density(sample: _Values, at: _Values, width: float, lowest: float, highest: float) -> _Values:
+    mirrored = [2 * bound - sample for bound in (lowest, highest) if math.isfinite(bound)]
+    centres = np.concatenate([sample, *mirrored])
+    found: _Values = np.exp(-0.5 * ((at[:, None] - centres[None, :]) / width) ** 2).sum(axis=1) / (len(sample) * width)
+    return found
 
 
 def _ticks(low: float, high: float) -> list[float]:
     """Round values, about six of them."""
-    rough = (high - low) / 6
-    size = 10.0 ** np.floor(np.log10(rough))
-    step = float(next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough))
-    first = float(np.ceil(low / step) * step)
-    return [first + place * step for place in range(int((high - first) / step) + 1)]
+    rough = (high - low) / TICKS
+    size = math.pow(10, math.floor(math.log10(rough)))
+    step: float = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= rough)
+    first = math.ceil(low / step - 1e-9) * step
+    return [first + place * step for place in range(int((high - first) / step + 1e-9) + 1)]
 
 
 def _words(value: float, width: float) -> str:
-    return f"{value + 0.0:.0f}" if width > 10 else f"{value + 0.0:.2f}"
+    return f"{value + 0.0:.0f}" if width > 10 else f"{value + 0.0:.1f}" if width > 0.3 else f"{value + 0.0:.2f}"
 
 
-def forest(found: Mapping[str, Mapping[str, float]], shown: Sequence[str]) -> list[dict[str, Any]]:
-    """Differences as places from 0 to 100 on one axis with zero in the middle, for measures between 0 and 1."""
-    rows = [(name, found[name]) for name in shown if name in found]
-    reach = max([0.02, *(max(abs(one["low"]), abs(one["high"])) for _, one in rows)])
-    return [
-        {
-            "measure": MEASURES[name],
-            "name": name,
-            "difference": one,
-            "left": 50 + 50 * one["low"] / reach,
-            "middle": 50 + 50 * one["mean"] / reach,
-            "right": 50 + 50 * one["high"] / reach,
-            "verdict": "better" if one["low"] > 0 else "worse" if one["high"] < 0 else "open",
-        }
-        for name, one in rows
-    ]
+def forest(found: Mapping[str, Mapping[str, Any]], measure: str) -> dict[str, Any]:
+    """One measure's differences, of all models that have it: places on one axis with zero in the middle.
+
+    `found` is by model and measure, as `report.facts_of` has it.
+    """
+    rows = [(model, of_model[measure]) for model, of_model in found.items() if measure in of_model]
+    reach: float = max([_LEAST_REACH, *(max(abs(one["low"]), abs(one["high"])) for _, one in rows)])
+
+    def x(value: float) -> float:
+        return round(50 + 50 * value / reach, 2)
+
+    return {
+        "name": measure,
+        "measure": MEASURES[measure],
+        "reach": reach,
+        "rows": [
+            {
+                "model": model,
+                "difference": one,
+                "left": x(one["low"]),
+                "middle": x(one["mean"]),
+                "right": x(one["high"]),
+                "verdict": ("better" if one["mean"] > 0 else "worse") if one["beyond_chance"] else "open",
+            }
+            for model, one in rows
+        ],
+    }

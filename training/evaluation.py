@@ -24,6 +24,7 @@ from training.written import Say, Written, write_titles
 TEACHER = "teacher"
 LEAST_OF_SLICE = 3
 MOST_SLICES = 10
+LENGTHS = ("under 100 words", "100 to 400 words", "over 400 words")
 SLICED = ("precision", "house_rules", "entities", "ref_f1", "rougeL")
 
 
@@ -157,15 +158,22 @@ def differences(before: Contender, after: Contender) -> dict[str, PairedDifferen
     return found
 
 
-def cost(contender: Contender) -> dict[str, float]:
-    """Seconds and tokens per title; empty for titles that were not written here."""
+def cost(contender: Contender, first: Contender) -> dict[str, float]:
+    """Seconds and tokens per title, and which share of the first model's prompt tokens (`tokens_in`) is saved.
+
+    Empty for titles that were not written here.
+    """
     if not contender.written:
         return {}
-    return {
+    read = statistics.fmean(one.tokens_in for one in contender.written)
+    found = {
         "seconds": statistics.fmean(one.seconds for one in contender.written),
-        "tokens_in": statistics.fmean(one.tokens_in for one in contender.written),
+        "tokens_in": read,
         "tokens_out": statistics.fmean(one.tokens_out for one in contender.written),
     }
+    if first.written and contender is not first:
+        found["prompt_saved"] = 1 - read / statistics.fmean(one.tokens_in for one in first.written)
+    return found
 
 
 def errors(contender: Contender) -> dict[str, float]:
@@ -193,7 +201,9 @@ def slices(examples: Sequence[Example]) -> dict[str, dict[str, list[str]]]:
                 groups.setdefault(name, []).append(one.example_id)
         large = [group for group in groups.items() if len(group[1]) >= LEAST_OF_SLICE]
         shown = sorted(large, key=lambda group: -len(group[1]))[:MOST_SLICES]
-        if kind in ("article length", "time"):
+        if kind == "article length":
+            shown.sort(key=lambda group: LENGTHS.index(group[0]))
+        elif kind == "time":
             shown.sort()
         if shown:
             found[kind] = dict(shown)
@@ -207,7 +217,7 @@ def sliced(contender: Contender, keys: Sequence[str]) -> dict[str, Any]:
 
 def _length(one: Example) -> str:
     words = len(one.text.split())
-    return "1: under 100 words" if words < 100 else "2: 100 to 400 words" if words <= 400 else "3: over 400 words"
+    return LENGTHS[0 if words < 100 else 1 if words <= 400 else 2]
 
 
 def _time_of(examples: Sequence[Example]) -> Callable[[Example], tuple[str, ...]]:

@@ -4,54 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from openpyxl import load_workbook
 
 from schemas.errors import Invalid
-from training.dataset import HOLDOUT, Example, Origin
+from tests.evaluation_samples import EXAMPLES, contender, two_models
+from training.curves import curves
 from training.evaluation import Contender, Evaluation, HeldOut, differences, slices, summary
-from training.measures import MeasuredTitle
-from training.report import facts_of, marked, write_report
+from training.evaluation_page import marked
+from training.report import facts_of, write_report
+from training.statistics import paired
 from training.votes import KEY, SHEET, count_votes, write_sheet
-
-EXAMPLES = tuple(
-    Example(
-        example_id=f"e{number}",
-        article_id=UUID(int=number),
-        revision=1,
-        story_id=UUID(int=number),
-        text=f"Story {number} tells of <b>things</b>. " * 5,
-        title=f"A title of story {number}",
-        origin=Origin.correction,
-        split=HOLDOUT,
-        source="Harbor" if number % 2 else "Tide",
-        at=datetime(2024 + number % 2, 5, 1, tzinfo=UTC),
-        error_tags=("quoted",) if number < 4 else (),
-    )
-    for number in range(8)
-)
-
-
-def contender(name: str, titles: Sequence[str], precision: float) -> Contender:
-    def judged(at: int, title: str) -> MeasuredTitle:
-        right = float(bool(title))
-        figures = {"precision": (precision + at / 100) * right, "house_rules": right, "entities": right}
-        figures |= {"length": float(len(title)), "empty": 1 - right}
-        return MeasuredTitle(title, figures, () if title else ("other",))
-
-    return Contender(name, "v3", {one.example_id: judged(at, titles[at]) for at, one in enumerate(EXAMPLES)})
 
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    old = contender("base", [f"Old <script>{number}" for number in range(8)], 0.3)
-    new = contender("v9", ["=1+1", "", *(f"A title of {number}" for number in range(6))], 0.6)
-    return Evaluation(HeldOut("some articles", "ab" * 32, EXAMPLES), (old, new))
+    return two_models()
 
 
 def test_an_empty_title_pulls_the_mean_down_and_is_counted(evaluation: Evaluation) -> None:
@@ -90,6 +60,57 @@ def test_the_report_is_one_page_and_the_same_in_three_other_forms(evaluation: Ev
     book = load_workbook(tmp_path / "report.xlsx")
     assert book.sheetnames == ["figures", "differences", "slices", "titles"]
     assert book["titles"].max_row == 17
+
+
+def test_the_page_says_first_in_words_who_is_better(evaluation: Evaluation, tmp_path: Path) -> None:
+    base = evaluation.contenders[0]
+    write_report(Evaluation(evaluation.held_out, (base, contender("v9", ["New"] * 8, 0.6))), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert 'is <span class="good">better</span> than base in precision (+0.300).' in page
+    write_report(Evaluation(evaluation.held_out, (base, contender("twin", ["Old"] * 8, 0.3))), tmp_path)
+    assert "differs from base in nothing beyond chance" in (tmp_path / "report.html").read_text()
+
+
+def test_the_share_of_prompt_tokens_that_is_saved_stands_in_facts_and_page(
+    evaluation: Evaluation, tmp_path: Path
+) -> None:
+    base, new = write_report(evaluation, tmp_path)["models"]
+    assert "prompt_saved" not in base["cost"]
+    assert new["cost"]["prompt_saved"] == pytest.approx(0.5)
+    assert "50 % saved" in (tmp_path / "report.html").read_text()
+
+
+def test_models_with_the_same_title_share_a_line(evaluation: Evaluation, tmp_path: Path) -> None:
+    base, new = evaluation.contenders
+    again = Contender("v10", "v3", new.titles)
+    write_report(Evaluation(evaluation.held_out, (base, new, again)), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<dt>") == 16
+
+
+def test_what_a_share_wins_may_be_chance_though_its_interval_says_otherwise() -> None:
+    found = paired([0.0] * 60, [1.0] * 4 + [0.0] * 56)
+    assert found.low > 0
+    assert found.sign_p == pytest.approx(0.125)
+    assert not found.beyond_chance
+    assert paired([0.0] * 60, [1.0] * 8 + [0.0] * 52).beyond_chance
+
+
+def test_curves_stay_within_what_a_score_can_be_and_are_equally_smooth() -> None:
+    drawn = curves([[1.0] * 30 + [0.5] * 10, [1.0] * 20 + [0.0] * 20], 0.0, 1.0)
+    assert drawn.ticks[0] == (0.0, "0.0")
+    assert drawn.ticks[-1] == (100.0, "1.0")
+    heights = [[float(point.split(",")[1]) for point in curve.line[1:].split(" L")] for curve in drawn.curves]
+    assert heights[0][-1] == min(heights[0])  # the peak stands at 1, not cut in half there
+    # 30 and 20 of 40 titles at the same place, equally smoothed: their peaks are as 30 to 20
+    assert (100 - heights[1][-1]) / (100 - heights[0][-1]) == pytest.approx(20 / 30, abs=0.02)
+    assert drawn.curves[1].at_mean == pytest.approx(50)
+
+
+def test_a_curve_of_equal_scores_can_be_drawn() -> None:
+    (curve,) = curves([[0.7, 0.7]]).curves
+    assert "nan" not in curve.line
+    assert curve.at_low == curve.at_mean == curve.at_high
 
 
 def test_a_report_of_one_model_and_one_article_can_be_had(evaluation: Evaluation, tmp_path: Path) -> None:
