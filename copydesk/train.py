@@ -25,6 +25,7 @@ def train(
     """Train a model version. Interrupted, the same command goes on where it was."""
     from schemas.errors import Mendable
     from training.dataset import load_snapshot
+    from training.processes import together
     from training.recipe import load_recipe
     from training.version import make_version
 
@@ -35,24 +36,29 @@ def train(
         raise Mendable(str(error)) from error
     snapshot = load_snapshot(settings.home, dataset)
     version = name or f"{Path(config).stem}-{snapshot.hash[:8]}"
-    out = console()
-    out.print(f"{version}: recipe {config} on data set {dataset} ({snapshot.hash[:16]})", highlight=False)
-    with Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("loading the base model", total=None)
+    with together() as processes:
+        out, err = console(), Console(stderr=True)
+        out.quiet = err.quiet = not processes.first
+        among = f", {processes.size} processes" if processes.size > 1 else ""
+        out.print(f"{version}: recipe {config} on data set {dataset} ({snapshot.hash[:16]}){among}", highlight=False)
+        with Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=err,
+        ) as bar:
+            task = bar.add_task("loading the base model", total=None)
 
-        def show(step: Step) -> None:
-            words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {_memory_mb():,} MB"
-            bar.update(task, completed=step.number, total=step.of, description=words)
+            def show(step: Step) -> None:
+                words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {_memory_mb():,} MB"
+                bar.update(task, completed=step.number, total=step.of, description=words)
 
-        made = make_version(settings, recipe, snapshot, version, show)
+            made = make_version(settings, recipe, snapshot, version, show, processes)
+    if made is None:
+        return
     log = made.log
     out.print(
         f"{version}: {log.steps} steps over {log.examples} examples, loss {log.losses[0]:.3f} → {log.losses[-1]:.3f}"

@@ -97,14 +97,14 @@ def title_loss(model: torch.nn.Module | PreTrainedModel, batch: Sequence[Encoded
     )
 
 
-def mean_loss(model: torch.nn.Module, encoded: Sequence[Encoded], size: int, padding: int) -> float:
-    """Nats per title token over examples that are not trained on."""
+def sum_loss(model: torch.nn.Module, encoded: Sequence[Encoded], size: int, padding: int) -> float:
+    """Nats over all title tokens of examples that are not trained on."""
     ordered = sorted(encoded, key=lambda one: len(one.ids))
     model.eval()
     with torch.inference_mode():
         total = sum(title_loss(model, ordered[at : at + size], padding).item() for at in range(0, len(ordered), size))
     model.train()
-    return total / sum(one.title_tokens for one in ordered)
+    return total
 
 
 def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -46,12 +46,11 @@ def save(
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, torch.Tensor],
 ) -> None:
-    """Weights that train, the best of them so far, the optimizer's moments and the random state."""
+    """Weights that train, the best of them so far, and the optimizer's moments."""
     moments = optimizer.state_dict()["state"]
     tensors = {f"weight.{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     tensors |= {f"moment.{index}.{name}": value for index, of in moments.items() for name, value in of.items()}
-    tensors["random"] = torch.get_rng_state()
     whole = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     partial = file.with_suffix(".part")
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +81,6 @@ def load(
             _, index, moment = name.split(".", 2)
             moments.setdefault(int(index), {})[moment] = tensor
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-    torch.set_rng_state(tensors["random"])
     kept = json.loads(facts["state"])
     state = State(kept["step"], tuple(kept["losses"]), tuple(kept["validation_losses"]))
     best = {name.removeprefix("best."): tensor for name, tensor in tensors.items() if name.startswith("best.")}

@@ -25,9 +25,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from training.batches import Encoded, encode, endless_batches, mean_loss, pad_id, title_loss
+from training.batches import Encoded, encode, endless_batches, pad_id, sum_loss, title_loss
 from training.checkpoint import FILE, State, fingerprint, load, save
 from training.dataset import Example
+from training.processes import ALONE, Processes
 from training.recipe import Method, Quantization, Recipe, Start
 
 
@@ -80,13 +81,15 @@ def finetune(
     progress: Progress = print,
     validation: Sequence[Example] = (),
     checkpoints: Path | None = None,
+    processes: Processes = ALONE,
 ) -> TrainingLog:
     """Train an adapter, or the whole base, and save it to the folder `out`. `cut` shortens an article as serving does;
     `base_name` is how the adapter calls its base (a path would tell strangers about this machine).
 
     With `validation`, its loss is taken after each epoch. With the folder `checkpoints`, the state is kept there after
-    each epoch, and a training of the same recipe on the same examples goes on from it. Deterministic for a given
-    machine and thread count. Raises `ValueError` for examples that cannot be learned from.
+    each epoch, and a training of the same recipe on the same examples goes on from it. Of several processes each
+    trains on its share of every batch, and the first one writes. Deterministic for a given machine, thread count and
+    number of processes. Raises `ValueError` for examples that cannot be learned from.
     """
     if not examples:
         raise ValueError("there is no example to learn from")
@@ -115,10 +118,15 @@ def finetune(
     model.train()
     while state.step < steps and not _patience_lost(recipe, state):
         batch = next(batches)
+        # what dropout leaves out: other things in each step and process, and the same after a kill -9
+        torch.manual_seed((recipe.seed * 1_000_003 + state.step) * processes.size + processes.rank)
         rate = recipe.learning_rate * schedule(state.step, steps, recipe.warmup_share)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = add_gradients(model, batch, recipe.micro_batch_size or len(batch), padding)
+        title_tokens = sum(one.title_tokens for one in batch)
+        at_once = recipe.micro_batch_size or len(batch)
+        loss = processes.total(add_gradients(model, processes.share(batch), at_once, padding, title_tokens))
+        processes.add_up_gradients(list(trainable.values()))
         if not math.isfinite(loss):
             raise ValueError(f"the loss is {loss} at step {state.step + 1}: a smaller learning_rate may help")
         torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.gradient_clip)
@@ -132,10 +140,10 @@ def finetune(
         progress(Step(state.step, steps, loss, tokens / seconds, left))
         if state.step % steps_per_epoch == 0 or state.step == steps:
             if held_back:
-                state, best = _validated(
-                    state, best, mean_loss(model, held_back, recipe.batch_size, padding), trainable
-                )
-            if file:
+                nats = processes.total(sum_loss(model, processes.share(held_back), recipe.batch_size, padding))
+                validation_loss = nats / sum(one.title_tokens for one in held_back)
+                state, best = _validated(state, best, validation_loss, trainable)
+            if file and processes.first:
                 save(file, belongs_to, state, trainable, optimizer, best)
     seconds = time.monotonic() - began
 
@@ -143,7 +151,8 @@ def finetune(
         with torch.no_grad():
             for name, parameter in trainable.items():
                 parameter.copy_(best[name])
-    _save(model, tokenizer, base_name, out)
+    if processes.first:
+        _save(model, tokenizer, base_name, out)
     return TrainingLog(
         steps=state.step,
         examples=len(encoded),
@@ -156,15 +165,17 @@ def finetune(
     )
 
 
-def add_gradients(model: torch.nn.Module, batch: Sequence[Encoded], at_once: int, padding: int) -> float:
-    """Add the gradients of the batch's mean loss per title token, and return that loss.
+def add_gradients(
+    model: torch.nn.Module, examples: Sequence[Encoded], at_once: int, padding: int, title_tokens: int
+) -> float:
+    """Add the gradients of the examples' part in the batch's mean loss per title token, and return that part.
 
-    Each part's sum is divided by the title tokens of the whole batch, so parts of any size give the same gradients.
+    Each part's sum is divided by the `title_tokens` of the whole batch, so parts of any size, in one process or in
+    several, add up to the same gradients.
     """
-    tokens = sum(one.title_tokens for one in batch)
     loss = 0.0
-    for start in range(0, len(batch), at_once):
-        part = title_loss(model, batch[start : start + at_once], padding) / tokens
+    for start in range(0, len(examples), at_once):
+        part = title_loss(model, examples[start : start + at_once], padding) / title_tokens
         part.backward()  # type: ignore[no-untyped-call]
         loss += part.item()
     return loss

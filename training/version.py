@@ -17,6 +17,7 @@ from schemas.records import ModelVersionRow
 from training.artefact import Kind, base_digests, find_model
 from training.dataset import TRAIN, VALIDATION, Snapshot
 from training.finetune import Step, TrainingLog, finetune, write_manifest
+from training.processes import Processes
 from training.recipe import Method, Recipe, Start
 
 
@@ -33,22 +34,30 @@ class Made:
 
 
 def make_version(
-    settings: Settings, recipe: Recipe, snapshot: Snapshot, version: str, progress: Callable[[Step], None]
-) -> Made:
+    settings: Settings,
+    recipe: Recipe,
+    snapshot: Snapshot,
+    version: str,
+    progress: Callable[[Step], None],
+    processes: Processes,
+) -> Made | None:
     """Train `version` on the snapshot's training split and register it; an interrupted training goes on.
 
-    Raises `CannotTrain`.
+    Of several processes the first one gets what was made, the others nothing. Raises `CannotTrain`.
     """
     if recipe.base_model not in ("", settings.base_model):
         raise CannotTrain(f"the recipe is for {recipe.base_model}: set COPYDESK_BASE_MODEL={recipe.base_model}")
     engine = make_engine(settings)
-    migrate(engine)
+    if processes.first:
+        migrate(engine)
+    processes.wait()
     registry = ModelRegistry(engine)
     out = settings.artefacts / version
     if registry.get(version) is not None:
         raise CannotTrain(f"there is a version {version} already: give this one another name")
     beside, checkpoints = out.with_name(f".unfinished-{version}"), settings.home / "training" / version
-    shutil.rmtree(beside, ignore_errors=True)
+    if processes.first:
+        shutil.rmtree(beside, ignore_errors=True)
     parent = find_model(CHAMPION, settings).adapter if recipe.start is Start.parent else None
     base_name, base_revision = base_identity(settings)
     try:
@@ -65,9 +74,12 @@ def make_version(
             progress=progress,
             validation=snapshot.examples(VALIDATION),
             checkpoints=checkpoints,
+            processes=processes,
         )
     except ValueError as error:
         raise CannotTrain(str(error)) from error
+    if not processes.first:
+        return None
     write_manifest(beside, log, facts(settings, recipe, version, snapshot.hash))
     shutil.rmtree(out, ignore_errors=True)  # nothing is registered under this name: it was left over
     beside.replace(out)

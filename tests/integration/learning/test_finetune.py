@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +23,7 @@ from training.batches import Encoded, encode, endless_batches
 from training.dataset import TRAIN, Example, select_examples
 from training.evaluate import write_titles
 from training.finetune import Step, TrainingLog, add_gradients, finetune, load_base, write_manifest
+from training.processes import ALONE, Processes
 from training.recipe import CONFIGS, Method, Quantization, Recipe, Start, load_recipe
 
 RECIPE = Recipe(learning_rate=5e-3, epochs=6, batch_size=4, max_tokens=512)
@@ -48,6 +51,7 @@ def train(
     validation: tuple[Example, ...] = (),
     checkpoints: Path | None = None,
     progress: Callable[[Step], None] = lambda step: None,
+    processes: Processes = ALONE,
 ) -> TrainingLog:
     return finetune(
         recipe,
@@ -62,6 +66,7 @@ def train(
         progress=progress,
         validation=validation,
         checkpoints=checkpoints,
+        processes=processes,
     )
 
 
@@ -149,7 +154,7 @@ def test_parts_of_a_batch_add_up_to_its_gradients(tiny_base: Path, examples: tup
     gradients, losses = [], []
     for size in (len(batch), at_once):
         model.zero_grad()
-        losses.append(add_gradients(model, batch, size, 0))
+        losses.append(add_gradients(model, batch, size, 0, sum(one.title_tokens for one in batch)))
         gradients.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for whole, parts in zip(*gradients, strict=True):
@@ -254,3 +259,43 @@ def test_a_misspelt_key_and_an_unknown_recipe_are_refused(tmp_path: Path) -> Non
         load_recipe(str(tmp_path / "mine.yaml"))
     with pytest.raises(FileNotFoundError, match="demo"):
         load_recipe("ghost")
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+
+from tests.integration.learning.test_finetune import RECIPE, corrected, train
+from training.processes import together
+
+base, out, checkpoints = map(Path, sys.argv[1:])
+with together() as processes:
+    recipe = RECIPE.model_copy(update={"batch_size": 5})  # an odd number: shares are not equal
+    examples = corrected()
+    given = {"validation": examples[11:], "checkpoints": checkpoints, "processes": processes}
+    log = train(recipe, examples[:11], base, out, **given)
+    if processes.first:
+        (out / "log.txt").write_text(repr((processes.size, log.losses, log.validation_losses)))
+"""
+
+
+def test_two_processes_train_as_one_does(tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"batch_size": 5})
+    log = train(recipe, examples[:11], tiny_base, tmp_path / "one", validation=examples[11:])
+    together = tmp_path / "two"
+    program = tmp_path / "together.py"
+    program.write_text(TOGETHER)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    subprocess.run(
+        [*torchrun, str(program), str(tiny_base), str(together), str(tmp_path / "checkpoints")],
+        check=True,
+        timeout=200,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    size, losses, validation_losses = ast.literal_eval((together / "log.txt").read_text())
+    assert size == 2
+    assert losses == pytest.approx(log.losses, rel=1e-4)
+    assert validation_losses == pytest.approx(log.validation_losses, rel=1e-4)
+    weights = [load_file(folder / "adapter_model.safetensors") for folder in (tmp_path / "one", together)]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, rtol=1e-2, atol=1e-3)
