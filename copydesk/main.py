@@ -5,6 +5,7 @@ Trouble that a person can mend is told in one sentence on standard error with ex
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ app.command()(train.train)
 
 def main() -> None:
     """The `copydesk` command."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells everybody about a package that nobody needs
     try:
         app()
     except Mendable as error:
