@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from copydesk.console import console
+from copydesk.console import BAD, console
 from infra.settings import get_settings
 from schemas.errors import Invalid
 
@@ -80,7 +80,7 @@ def _evaluate(
 ) -> tuple[Evaluation, Path]:
     from training.artefact import find_model
     from training.evaluation import evaluate as run
-    from training.evaluation import held_out_of
+    from training.held_out import held_out_of
     from training.report import FACTS, PAGE, SHEET, TITLES, write_report
 
     settings = get_settings()
@@ -119,6 +119,10 @@ def _show(facts: dict[str, Any]) -> None:
     table.add_row("tokens read", *(_read(one) for one in costs))
     table.add_row("tokens written", *(f"{one['tokens_out']:.1f}" if one else "–" for one in costs))
     console().print(table)
+    for one in facts["models"]:
+        if one["trained_on"]:
+            words = f"{one['name']} was trained on {one['trained_on']} of these articles"
+            console().print(f"{words}: its figures are too good", style=BAD, highlight=False)
     for other, measures in facts["differences"].items():
         first = facts["models"][0]["name"]
         beyond = [

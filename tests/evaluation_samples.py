@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from training.dataset import HOLDOUT, Example, Origin
-from training.evaluation import Contender, Evaluation, HeldOut
+from training.evaluation import Contender, Evaluation
+from training.held_out import HeldOut
 from training.measures import MeasuredTitle
 from training.written import Written
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
 from editorial.bertscore import Scorer
 from editorial.tags import TAGS
-from infra.database import make_engine, migrate
 from infra.settings import Settings
 from schemas.errors import Invalid
-from schemas.records import ArticleRow
 from training.artefact import Model
-from training.dataset import HOLDOUT, Example, Origin, load_snapshot, read_tables, select_examples, select_holdout
+from training.dataset import Example, Origin
+from training.held_out import HeldOut, known_to
 from training.measures import MEASURES, MeasuredTitle, measure
 from training.statistics import PairedDifference, interval, paired
 from training.written import Say, Written, write_titles
@@ -24,17 +22,10 @@ from training.written import Say, Written, write_titles
 TEACHER = "teacher"
 LEAST_OF_SLICE = 3
 MOST_SLICES = 10
+AT_ONCE = 16
+"""Articles between two words about how far the measuring is."""
 LENGTHS = ("under 100 words", "100 to 400 words", "over 400 words")
 SLICED = ("precision", "house_rules", "entities", "ref_f1", "rougeL")
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """The articles of an evaluation. A title may be empty: then there is no reference. `hash` is over all of them."""
-
-    name: str
-    hash: str
-    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,8 @@ class Contender:
     titles: Mapping[str, MeasuredTitle]
     written: tuple[Written, ...] = ()
     digest: str = ""
+    known: int | None = 0
+    """How many of the articles stood in its training data; None: nobody here can tell."""
 
     def values(self, name: str, among: Sequence[str] | None = None) -> list[float]:
         """One measure's figures, of these examples only if they are named."""
@@ -61,73 +54,49 @@ class Evaluation:
     contenders: tuple[Contender, ...]
 
 
-def held_out_of(settings: Settings, dataset: str, limit: int) -> HeldOut:
-    """The held-out split of a data set, or the held-out stories of this house. Raises `UnknownDataset`, `Invalid`."""
-    if dataset:
-        snapshot = load_snapshot(settings.home, dataset)
-        found = snapshot.examples(HOLDOUT)
-        name = f"data set {dataset}"
-    else:
-        found = _of_the_house(settings, limit)
-        name = "the held-out stories of this house"
-    if not found:
-        raise Invalid(f"{name}: nothing is held out there, so nothing can be evaluated")
-    chosen = found if not limit else found[:limit]
-    content = "".join(f"{one.line}\n" for one in chosen)
-    return HeldOut(name, hashlib.sha256(content.encode()).hexdigest(), tuple(chosen))
-
-
-def _of_the_house(settings: Settings, limit: int) -> tuple[Example, ...]:
-    engine = make_engine(settings)
-    migrate(engine)
-    tables = read_tables(engine)
-    selection = select_examples(tables.corrections, tables.articles, tables.audited)
-    judged = {one.article_id: one for one in selection.of(HOLDOUT)}
-    articles = select_holdout(tables.articles, limit or len(tables.articles))
-    return tuple(_example(article, judged) for article in articles)
-
-
-def _example(article: ArticleRow, judged: Mapping[UUID, Example]) -> Example:
-    """The article with its curator's title, or without one; the publisher's headline is no title of the house."""
-    known = judged.get(article.article_id)
-    if known is not None and known.revision == article.revision:
-        return known
-    return Example(
-        example_id=f"{article.article_id}/{article.revision}",
-        article_id=article.article_id,
-        revision=article.revision,
-        story_id=article.story_id,
-        text=article.text,
-        title="",
-        origin=Origin.imported,
-        split=HOLDOUT,
-        source=article.source,
-        language=article.language,
-        at=article.published_at or article.fetched_at,
-    )
-
-
 def evaluate(models: Sequence[Model], held_out: HeldOut, settings: Settings, say: Say) -> Evaluation:
     """Let every model title every article, and measure the titles. Raises `Invalid`."""
     names = [model.version for model in models]
     if len(set(names)) < len(names):
         raise Invalid("the same model is named twice")
+    if TEACHER in names:
+        raise Invalid(f"a model cannot be called {TEACHER!r} here: that is the column of the titles that were imported")
     examples = held_out.examples
+    known = [known_to(model, examples, settings) for model in models]
     all_written = write_titles(models, examples, held_out.hash, settings, say)
-    say("measuring the titles")
+    say("loading the scoring model")
     scorer = Scorer(settings.scorer_model, settings.threads)
-    contenders = []
-    for model, written in zip(models, all_written, strict=True):
-        losses = [float("nan") if one.loss is None else one.loss for one in written]
-        titles = measure(scorer, [one.title for one in written], examples, losses)
-        by_id = {one.example_id: title for one, title in zip(examples, titles, strict=True)}
-        contenders.append(Contender(model.version, model.prompt_version, by_id, tuple(written), model.digest))
+    measured = _measured(scorer, examples, all_written, say)
+    contenders = [
+        Contender(model.version, model.prompt_version, titles, tuple(written), model.digest, among)
+        for model, titles, written, among in zip(models, measured, all_written, known, strict=True)
+    ]
     if labelled := [one for one in examples if one.origin is Origin.teacher and one.title.strip()]:
         # its titles are the references here: compared with themselves they would only say 1
         titles = [_without_reference(one) for one in measure(scorer, [one.title for one in labelled], labelled)]
         by_id = {one.example_id: title for one, title in zip(labelled, titles, strict=True)}
         contenders.append(Contender(TEACHER, "", by_id))
     return Evaluation(held_out, tuple(contenders))
+
+
+def _measured(
+    scorer: Scorer, examples: Sequence[Example], all_written: Sequence[Sequence[Written]], say: Say
+) -> list[dict[str, MeasuredTitle]]:
+    """By model and example id. Article by article, so that the scorer reads each article once for all models."""
+    found: list[dict[str, MeasuredTitle]] = [{} for _ in all_written]
+    for start in range(0, len(examples), AT_ONCE):
+        group = examples[start : start + AT_ONCE]
+        rows = [
+            (place, one, written[start + at])
+            for at, one in enumerate(group)
+            for place, written in enumerate(all_written)
+        ]
+        losses = [math.nan if title.loss is None else title.loss for _, _, title in rows]
+        titles = measure(scorer, [title.title for _, _, title in rows], [one for _, one, _ in rows], losses)
+        for (place, one, _), title in zip(rows, titles, strict=True):
+            found[place][one.example_id] = title
+        say(f"{min(start + AT_ONCE, len(examples))} of {len(examples)} articles measured")
+    return found
 
 
 def _without_reference(one: MeasuredTitle) -> MeasuredTitle:

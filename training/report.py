@@ -34,6 +34,7 @@ def facts_of(evaluation: Evaluation) -> dict[str, Any]:
                 "name": one.name,
                 "digest": one.digest,
                 "prompt_version": one.prompt_version,
+                "trained_on": one.known,
                 "measures": (found := summary(one)),
                 "perplexity": _perplexity(found),
                 "errors": errors(one),

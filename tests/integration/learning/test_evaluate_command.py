@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,23 +15,32 @@ from typer.testing import CliRunner
 from copydesk.main import app
 from infra.settings import Settings, get_settings
 from tests.learning_samples import tale
+from training.dataset import HOLDOUT, load_snapshot
 
 
-@pytest.fixture
-def house(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A data folder with a small imported data set and a version that was trained on it."""
-    monkeypatch.setenv("COPYDESK_HOME", str(tmp_path))
-    monkeypatch.setenv("COPYDESK_BASE_MODEL", str(tiny_base))
-    monkeypatch.setenv("COPYDESK_MAX_ARTICLE_TOKENS", "64")
-    monkeypatch.setenv("COPYDESK_MAX_TITLE_TOKENS", "8")
+@pytest.fixture(scope="module")
+def house(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A data folder with a small imported data set and a version that was trained on it; all tests share it."""
+    home = tmp_path_factory.mktemp("house")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COPYDESK_HOME", str(home))
+        environment.setenv("COPYDESK_BASE_MODEL", str(tiny_base))
+        environment.setenv("COPYDESK_MAX_ARTICLE_TOKENS", "64")
+        environment.setenv("COPYDESK_MAX_TITLE_TOKENS", "8")
+        get_settings.cache_clear()
+        rows = [{"id": str(n), "text": tale(n).text, "title": tale(n).house_title} for n in range(24)]
+        import_rows(home, "rows", rows)
+        (home / "mine.yaml").write_text("learning_rate: 5.0e-2\nepochs: 1\nmax_tokens: 512\n")
+        run("train", str(home / "mine.yaml"), "--dataset", "rows", "--name", "mine")
+        yield get_settings()
     get_settings.cache_clear()
-    rows = [{"id": str(n), "text": tale(n).text, "title": tale(n).house_title} for n in range(24)]
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run("dataset", "import", str(tmp_path / "rows.jsonl"), "--name", "rows")
-    (tmp_path / "mine.yaml").write_text("learning_rate: 5.0e-2\nepochs: 1\nmax_tokens: 512\n")
-    run("train", str(tmp_path / "mine.yaml"), "--dataset", "rows", "--name", "mine")
-    yield get_settings()
-    get_settings.cache_clear()
+
+
+def import_rows(home: Path, name: str, rows: list[dict[str, str]], *words: str) -> None:
+    """Rows as a data set of this name."""
+    file = home / f"{name}.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run("dataset", "import", str(file), "--name", name, *words)
 
 
 def run(*words: str, fails: bool = False) -> str:
@@ -53,8 +63,7 @@ def test_models_are_compared_and_what_was_written_is_never_written_again(house: 
     assert mine["cost"]["tokens_in"] < base["cost"]["tokens_in"]  # the trained one needs the short prompt only
     assert sum(facts["differences"]["mine"]["precision"][key] for key in ("wins", "losses", "ties")) == articles
 
-    files = sorted((tmp_path / "titles").glob("*.jsonl"))
-    assert len(files) == 2
+    files = [next((house.home / "titles").glob(f"{name}-*.jsonl")) for name in ("base", "mine")]
     lines = {file: file.read_text().splitlines() for file in files}
     assert [len(one) for one in lines.values()] == [articles, articles]
     # as a process that was killed while writing leaves it: one line whole, the next one half
@@ -72,12 +81,28 @@ def test_models_are_compared_and_what_was_written_is_never_written_again(house: 
 
 
 def test_other_weights_under_the_same_name_are_asked_again(house: Settings, tmp_path: Path) -> None:
-    folder = house.artefacts / "mine"
+    folder = tmp_path / "copy"
+    shutil.copytree(house.artefacts / "mine", folder)
+    before = len(list((house.home / "titles").glob("mine-*.jsonl")))
     run("evaluate", str(folder), "--dataset", "rows", "--stories", "3")
     file = folder / "adapter_model.safetensors"
     save_file({name: weights * -1 for name, weights in load_file(file).items()}, file)
     run("evaluate", str(folder), "--dataset", "rows", "--stories", "3")
-    assert len(list((tmp_path / "titles").glob("mine-*.jsonl"))) == 2
+    assert len(list((house.home / "titles").glob("mine-*.jsonl"))) == before + 2
+
+
+def test_a_model_that_was_trained_on_the_same_articles_under_other_ids_is_told(house: Settings, tmp_path: Path) -> None:
+    rows = [{"story": f"again {n}", "text": f"  {tale(n).text}\n", "title": tale(n).house_title} for n in range(24)]
+    import_rows(house.home, "again", rows, "--story-column", "story")
+    out = tmp_path / "report"
+    said = run("compare", "base", "mine", "--dataset", "again", "--out", str(out))
+    base, mine = json.loads((out / "report.json").read_text())["models"]
+    first = {example.text.strip() for example in load_snapshot(house.home, "rows").examples(HOLDOUT)}
+    again = [example.text.strip() for example in load_snapshot(house.home, "again").examples(HOLDOUT)]
+    assert base["trained_on"] == 0
+    assert mine["trained_on"] == sum(text not in first for text in again) > 0
+    assert f"mine was trained on {mine['trained_on']} of these articles" in said
+    assert f"mine was trained on {mine['trained_on']} of these articles" in (out / "report.html").read_text()
 
 
 def test_what_cannot_be_evaluated_is_told_in_words(house: Settings) -> None:

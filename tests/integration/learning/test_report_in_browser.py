@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.evaluation_samples import EXAMPLES, contender
 from tests.install_browser import launch
-from training.evaluation import Evaluation, HeldOut
+from training.evaluation import Evaluation
+from training.held_out import HeldOut
 from training.report import PAGE, write_report
 
 LONG = "W" * 90

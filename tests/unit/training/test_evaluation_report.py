@@ -12,8 +12,9 @@ from openpyxl import load_workbook
 from schemas.errors import Invalid
 from tests.evaluation_samples import EXAMPLES, contender, two_models
 from training.curves import curves
-from training.evaluation import Contender, Evaluation, HeldOut, differences, slices, summary
+from training.evaluation import Contender, Evaluation, differences, slices, summary
 from training.evaluation_page import marked
+from training.held_out import HeldOut
 from training.report import facts_of, write_report
 from training.statistics import paired
 from training.votes import KEY, SHEET, count_votes, write_sheet
