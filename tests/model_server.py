@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 from infra.settings import LOOPBACK
@@ -23,6 +24,8 @@ class Replies(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         action = self.path.rsplit("/", 1)[1]
         if action == "load_lora_adapter":
+            if (Path(body["lora_path"]) / "config.json").is_file():  # a whole model
+                return self._reply(404, {"error": {"message": f"No adapter found for {body['lora_path']}"}})
             self.names.add(body["lora_name"])
             return self._reply(200, {})
         if action == "unload_lora_adapter":

@@ -26,13 +26,13 @@ from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, di
 from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
-from training.artefact import Kind, base_digests
 from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
 from training.finetune import TrainingLog, finetune, write_manifest
 from training.gate_report import write_report
 from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
 from training.trial import Bench, Candidate, try_out
+from training.version import facts
 
 NICENESS = 10
 """Serving goes first where both want the processor."""
@@ -114,7 +114,7 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
 def train(this: Run, selection: Selection, dataset_hash: str) -> str:
     """Fine-tune, and describe the artefact in its manifest. Returns the digest of what was written."""
     settings, recipe = this.settings, this.recipe
-    base_name, base_revision = base_identity(settings)
+    base_name, _ = base_identity(settings)
     examples = selection.of(TRAIN)
     approved = sum(example.title == example.title_before for example in examples)
     what = f"training {this.version} on {len(examples) - approved} corrections and {approved} approvals"
@@ -131,22 +131,9 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> str:
         threads=settings.threads,
         progress=lambda words: this.say(f"{what}: {words}"),
     )
-    trained_on = base_digests(settings.base_model, settings.base_revision)
-    facts: dict[str, object] = {
-        "version": this.version,
-        "kind": Kind.adapter,
-        "run_id": str(this.run_id),
-        "parent": this.champion.version if this.champion else None,
-        "base_model": base_name,
-        "base_revision": base_revision,
-        "dataset_hash": dataset_hash,
-        "prompt_version": recipe.prompt_version,
-        "prompt_digest": prompts.digest(recipe.prompt_version),
-        "tokenizer_digest": trained_on.tokenizer,
-        "chat_template_digest": trained_on.chat_template,
-        "recipe": recipe.model_dump(mode="json"),
-    }
-    write_manifest(this.artefact, log, facts)
+    described = facts(settings, recipe, this.version, dataset_hash)
+    parent = this.champion.version if this.champion else None
+    write_manifest(this.artefact, log, described | {"run_id": str(this.run_id), "parent": parent})
     return digest_folder(this.artefact)
 
 

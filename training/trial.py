@@ -24,6 +24,9 @@ from training.gate import Verdict, judge, verdict
 from training.golden import GoldenSet
 from training.serving import Rejected, Served, model_server
 
+WHOLE_MODEL = (
+    " (it is a whole model: those only Copydesk's own model server loads while it runs; vLLM needs an adapter)"
+)
 Say = Callable[[str], None]
 
 
@@ -79,15 +82,11 @@ def check_files(candidate: Candidate, settings: Settings) -> Condition:
     """Whether the files are those of the training, and belong to base, tokenizer, template and prompt in use."""
     try:
         model = find_model(str(candidate.folder), settings)
-        kind = read_manifest(candidate.folder).kind
     except (UnfitModel, UnknownModel) as error:
         return Condition(name="files", met=False, words=str(error))
     if model.digest != candidate.digest:
         changed = f"{candidate.version}'s files are not those that were trained: they were changed or damaged since"
         return Condition(name="files", met=False, words=changed)
-    if kind is not Kind.adapter:
-        whole = f"{candidate.version} is a whole model: a running server can change only adapters"
-        return Condition(name="files", met=False, words=whole)
     return Condition(
         name="files", met=True, words="files, base, tokenizer, chat template and prompt are as in training"
     )
@@ -102,7 +101,9 @@ def _first_answers(server: Served, candidate: Candidate, bench: Bench) -> tuple[
         articles = [bench.cut(golden.text) for golden in bench.golden.examples]
         titles = server.titles(candidate.version, articles, candidate.prompt_version)
     except Rejected as error:
-        refused = Condition(name="serving", met=False, words=f"the model server refuses it: {error}")
+        whole = read_manifest(candidate.folder).kind is Kind.model
+        words = f"the model server refuses it: {error}" + (WHOLE_MODEL if whole else "")
+        refused = Condition(name="serving", met=False, words=words)
         return refused, refused
     words = "the model server loads it and answers with it"
     return Condition(name="serving", met=True, words=words), bench.golden.judge(titles)

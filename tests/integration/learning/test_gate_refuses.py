@@ -20,21 +20,26 @@ from editorial.bertscore import Scorer
 from editorial.sentences import sentence_spans
 from infra.newsroom.stories import Story
 from infra.registry import base_identity, digest_folder
-from infra.settings import DEMO_MODEL, Settings
+from infra.settings import DEMO_MODEL, LOOPBACK, Settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import GateReport
+from tests.ground import free_ports
+from tests.integration.learning.serving import published
 from tests.learning_samples import NOW, PRESS, article_row, tale
+from tests.model_server import ModelServer
 from training.artefact import MANIFEST
 from training.dataset import TRAIN, Example, Origin, Selection
 from training.gate_report import PAGE_FILE, TEXT_FILE, lines, write_report
 from training.golden import load_golden
-from training.recipe import load_recipe
+from training.recipe import Recipe, load_recipe
 from training.run import Run, train
+from training.serving import model_server
 from training.trial import Bench, Candidate, try_out
 
 HOLDOUT = 40
 EXAMPLES = 36
-BRIEF = load_recipe("demo").model_copy(update={"epochs": 0.25})
+DEMO = load_recipe("demo")
+BRIEF = DEMO.model_copy(update={"epochs": 0.25})
 pytestmark = pytest.mark.timeout(600)  # trains the demo model several times
 
 
@@ -78,10 +83,12 @@ class Court:
     holdout: list[ArticleRow]
     trained: dict[str, Candidate]
 
-    def candidate(self, name: str, titles: Callable[[list[Story]], list[str]] = _house) -> Candidate:
+    def candidate(
+        self, name: str, titles: Callable[[list[Story]], list[str]] = _house, recipe: Recipe = DEMO
+    ) -> Candidate:
         """The demo model tuned on 36 stories with these titles."""
         if name not in self.trained:
-            run = Run(UUID(int=1), name, self.settings, load_recipe("demo"), self.champion, lambda _: None)
+            run = Run(UUID(int=1), name, self.settings, recipe, self.champion, lambda _: None)
             digest = train(run, _selection(titles), "0" * 64)
             self.trained[name] = Candidate(name, run.artefact, digest, run.recipe.prompt_version)
         return self.trained[name]
@@ -152,6 +159,39 @@ def test_a_first_model_passes_by_absolute_thresholds(court: Court) -> None:
     report = court.hear(court.candidate("good"), champion=False)
     assert report.passed, report.verdict
     assert report.before is None
+
+
+async def test_a_whole_model_with_a_shorter_prompt_is_judged_and_served_with_its_own_prompt(court: Court) -> None:
+    """What the gate judged is what the generator then writes, of the champion and of a candidate of another sort."""
+    shorter = load_recipe("demo-full").model_copy(update={"prompt_version": "v4"})
+    candidate = court.candidate("whole", recipe=shorter)
+    report = court.hear(candidate)
+    assert {one.name for one in report.conditions if one.met} >= {"house rules", "names and figures", "serving"}
+    articles = court.holdout[:16]
+    with model_server(court.settings) as server:
+        settings = court.settings.model_copy(update={"model_server_url": server.address})
+        v1 = ("v1", Path(court.champion.artefact_uri), court.champion.prompt_version)
+        whole = ("whole", candidate.folder, candidate.prompt_version)
+        before, after = await published(settings, [v1, whole], [article.text for article in articles])
+    judged = {pair.article_id: (pair.before, pair.after) for pair in report.pairs}
+    titles = [(was.text, now.text) for was, now in zip(before, after, strict=True)]
+    assert titles == [judged[article.article_id] for article in articles]
+    assert [{(one.model_version, one.prompt_version) for one in side} for side in (before, after)] == [
+        {("v1", "v3")},
+        {("whole", "v4")},
+    ]
+    assert all(now.input_tokens < was.input_tokens for was, now in zip(before, after, strict=True))
+
+    port = free_ports(1)
+    vllm = ModelServer(port)  # exchanges nothing but adapters
+    vllm.on()
+    try:
+        elsewhere = court.settings.model_copy(update={"model_server_url": f"http://{LOOPBACK}:{port}/v1"})
+        report = try_out(candidate, court.champion, court.holdout, replace(court.bench, settings=elsewhere))
+    finally:
+        vllm.off()
+    assert refusing(report) == {"serving"}
+    assert "vLLM needs an adapter" in report.verdict
 
 
 def test_trained_on_garbage(court: Court) -> None:
