@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-fast check format lock bench bench-streams bench-rounds chaos mutations asyncapi clean
+.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ bench: $(VENV)/.ready-dev  ## the figures in the README and docs, as ratios agai
 
 bench-streams: $(VENV)/.ready-dev $(VENV)-bench/.ready  ## Copydesk's stream against four others (docs/benchmarks.md)
 	$(BIN)/python -m tests.bench.streams $(ARGS)
+
+bench-prompt: $(VENV)/.ready-dev  ## what a shorter prompt saves and costs after tuning (docs/train.md)
+	$(BIN)/python -m tests.bench.prompt $(ARGS)
 
 bench-rounds: $(VENV)/.ready-dev  ## five rounds of corrections: Copydesk's way against naive retraining (docs/retrain.md)
 	$(BIN)/python -m tests.bench.rounds $(ARGS)
