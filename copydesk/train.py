@@ -21,6 +21,7 @@ def train(
     config: str = typer.Argument(help="A recipe of training/configs by its name, or the path of a YAML file."),
     dataset: str = typer.Option(..., help="The data set: its name, its hash, or its folder."),
     name: str = typer.Option("", help="What the version is called; default: recipe and data set."),
+    parent: str = typer.Option("champion", help="For a recipe that starts from an adapter: whose."),
 ) -> None:
     """Train a model version. Interrupted, the same command goes on where it was."""
     from schemas.errors import Mendable
@@ -56,7 +57,7 @@ def train(
                 words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {_memory_mb():,} MB"
                 bar.update(task, completed=step.number, total=step.of, description=words)
 
-            made = make_version(settings, recipe, snapshot, version, show, processes)
+            made = make_version(settings, recipe, snapshot, version, show, processes, parent)
     if made is None:
         return
     log = made.log

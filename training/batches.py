@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from editorial import prompts
 from training.recipe import Recipe
@@ -28,9 +29,34 @@ class Encoded:
     prompt_tokens: int
 
     @property
+    def tokens(self) -> int:
+        """How many go through the model."""
+        return len(self.ids)
+
+    @property
     def title_tokens(self) -> int:
-        """How many tokens count."""
+        """How many count in the loss."""
         return len(self.ids) - self.prompt_tokens
+
+    @property
+    def weight(self) -> int:
+        """What the example counts in a batch's mean."""
+        return self.title_tokens
+
+
+class Item(Protocol):
+    """What a batch is made of: an encoded example, or a pair of them."""
+
+    @property
+    def tokens(self) -> int:
+        """How many go through the model."""
+
+    @property
+    def weight(self) -> int:
+        """What it counts in a batch's mean."""
+
+
+ItemT = TypeVar("ItemT", bound=Item)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, article: str, title: str) -> Encoded:
@@ -51,7 +77,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, recipe: Recipe, article: str, tit
     return Encoded((*prompt_ids, *title_ids), len(prompt_ids))
 
 
-def endless_batches(encoded: Sequence[Encoded], size: int, seed: int, done: int = 0) -> Iterator[list[Encoded]]:
+def endless_batches(items: Sequence[ItemT], size: int, seed: int, done: int = 0) -> Iterator[list[ItemT]]:
     """Epoch after epoch in new order, without the first `done` batches; the order depends on the seed alone.
 
     Within a few batches' worth, neighbours in length share a batch: less padding.
@@ -59,12 +85,12 @@ def endless_batches(encoded: Sequence[Encoded], size: int, seed: int, done: int 
     epoch = 0
     while True:
         shuffle = random.Random(f"{seed} epoch {epoch}")
-        order = list(encoded)
+        order = list(items)
         shuffle.shuffle(order)
         pool = size * 4
-        batches: list[list[Encoded]] = []
+        batches: list[list[ItemT]] = []
         for start in range(0, len(order), pool):
-            part = sorted(order[start : start + pool], key=lambda one: len(one.ids))
+            part = sorted(order[start : start + pool], key=lambda one: one.tokens)
             batches += [part[at : at + size] for at in range(0, len(part), size)]
         shuffle.shuffle(batches)
         yield from batches[done:]
@@ -72,8 +98,13 @@ def endless_batches(encoded: Sequence[Encoded], size: int, seed: int, done: int 
         epoch += 1
 
 
-def title_loss(model: torch.nn.Module | PreTrainedModel, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
-    """Sum of the cross entropy over all title tokens of the batch, in nats.
+def title_loss(model: torch.nn.Module, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
+    """Sum of the cross entropy over all title tokens of the batch, in nats."""
+    return -title_log_probabilities(model, batch, padding).sum()
+
+
+def title_log_probabilities(model: torch.nn.Module, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
+    """Of each example the log-probability of its title given its prompt, in nats.
 
     Left-padded, so that the titles stand together at the end and only their logits need computing.
     """
@@ -92,19 +123,7 @@ def title_loss(model: torch.nn.Module | PreTrainedModel, batch: Sequence[Encoded
     )
     logits = output.logits[:, :-1].float()  # the last token of the prompt predicts the first of the title
     targets = torch.tensor(labels, device=device)
-    return F.cross_entropy(
-        logits.reshape(-1, logits.size(-1)), targets.reshape(-1), ignore_index=IGNORED, reduction="sum"
-    )
-
-
-def sum_loss(model: torch.nn.Module, encoded: Sequence[Encoded], size: int, padding: int) -> float:
-    """Nats over all title tokens of examples that are not trained on."""
-    ordered = sorted(encoded, key=lambda one: len(one.ids))
-    model.eval()
-    with torch.inference_mode():
-        total = sum(title_loss(model, ordered[at : at + size], padding).item() for at in range(0, len(ordered), size))
-    model.train()
-    return total
+    return -F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none").sum(dim=1)
 
 
 def pad_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -15,7 +15,6 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from training.batches import Encoded
 from training.recipe import Recipe
 
 FILE = "checkpoint.safetensors"
@@ -30,11 +29,11 @@ class State:
     validation_losses: tuple[float, ...] = ()
 
 
-def fingerprint(recipe: Recipe, base: str, encoded: Sequence[Encoded]) -> str:
+def fingerprint(recipe: Recipe, base: str, items: Sequence[object]) -> str:
     """What a checkpoint belongs to: recipe, base and examples decide every step."""
     digest = hashlib.sha256(f"{recipe.model_dump_json()} {base}".encode())
-    for one in encoded:
-        digest.update(f"{one.prompt_tokens} {one.ids}".encode())
+    for one in items:
+        digest.update(repr(one).encode())
     return digest.hexdigest()
 
 

@@ -25,11 +25,12 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from training.batches import Encoded, encode, endless_batches, pad_id, sum_loss, title_loss
+from training.batches import Encoded, ItemT, encode, endless_batches, pad_id, title_loss
 from training.checkpoint import FILE, State, fingerprint, load, save
 from training.dataset import Example
+from training.preference import Pair, preference_loss, with_reference
 from training.processes import ALONE, Processes
-from training.recipe import Method, Quantization, Recipe, Start
+from training.recipe import Method, Objective, Quantization, Recipe, Start
 
 
 @dataclass(frozen=True)
@@ -91,91 +92,135 @@ def finetune(
     trains on its share of every batch, and the first one writes. Deterministic for a given machine, thread count and
     number of processes. Raises `ValueError` for examples that cannot be learned from.
     """
-    if not examples:
-        raise ValueError("there is no example to learn from")
     torch.set_num_threads(threads or os.cpu_count() or 1)
     torch.manual_seed(recipe.seed)
-
     tokenizer = AutoTokenizer.from_pretrained(base_model, revision=base_revision)
-    encoded = [encode(tokenizer, recipe, cut(example.text), example.title) for example in examples]
-    held_back = [encode(tokenizer, recipe, cut(example.text), example.title) for example in validation]
     padding = pad_id(tokenizer)
     base = load_base(recipe, base_model, base_revision)
     model = add_adapter(base, recipe, parent) if recipe.method is Method.lora else base
-    trainable = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    optimizer = torch.optim.AdamW(trainable.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    steps = max(1, math.ceil(len(encoded) * recipe.epochs / recipe.batch_size))
-    steps_per_epoch = math.ceil(len(encoded) / recipe.batch_size)
+    learning = Learning(recipe, model, f"{base_model} {base_revision} {parent}", checkpoints, progress, processes)
 
-    belongs_to = fingerprint(recipe, f"{base_model} {base_revision} {parent}", [*encoded, *held_back])
-    file = checkpoints / FILE if checkpoints else None
-    resumed = load(file, belongs_to, trainable, optimizer) if file else None
-    state, best = resumed or (State(), {})
-    resumed_at = state.step
-    batches = endless_batches(encoded, recipe.batch_size, recipe.seed, done=resumed_at)
+    def encoded(given: Sequence[Example]) -> list[Encoded]:
+        return [encode(tokenizer, recipe, cut(one.text), one.title) for one in given]
 
-    began, tokens = time.monotonic(), 0
-    model.train()
-    while state.step < steps and not _patience_lost(recipe, state):
-        batch = next(batches)
-        # what dropout leaves out: other things in each step and process, and the same after a kill -9
-        torch.manual_seed((recipe.seed * 1_000_003 + state.step) * processes.size + processes.rank)
-        rate = recipe.learning_rate * schedule(state.step, steps, recipe.warmup_share)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        title_tokens = sum(one.title_tokens for one in batch)
-        at_once = recipe.micro_batch_size or len(batch)
-        loss = processes.total(add_gradients(model, processes.share(batch), at_once, padding, title_tokens))
-        processes.add_up_gradients(list(trainable.values()))
-        if not math.isfinite(loss):
-            raise ValueError(f"the loss is {loss} at step {state.step + 1}: a smaller learning_rate may help")
-        torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+    def paired(given: Sequence[Example]) -> list[Pair]:
+        corrected = [one for one in given if one.title_before.strip() and one.title_before != one.title]
+        rejected = encoded([replace(one, title=one.title_before) for one in corrected])
+        pairs = [Pair(*both) for both in zip(encoded(corrected), rejected, strict=True)]
+        return with_reference(model, pairs, recipe.micro_batch_size or recipe.batch_size, padding)
 
-        state = replace(state, step=state.step + 1, losses=(*state.losses, loss))
-        tokens += sum(len(one.ids) for one in batch)
-        seconds = time.monotonic() - began
-        left = seconds / (state.step - resumed_at) * (steps - state.step)
-        progress(Step(state.step, steps, loss, tokens / seconds, left))
-        if state.step % steps_per_epoch == 0 or state.step == steps:
-            if held_back:
-                nats = processes.total(sum_loss(model, processes.share(held_back), recipe.batch_size, padding))
-                validation_loss = nats / sum(one.title_tokens for one in held_back)
-                state, best = _validated(state, best, validation_loss, trainable)
-            if file and processes.first:
-                save(file, belongs_to, state, trainable, optimizer, best)
-    seconds = time.monotonic() - began
-
-    if recipe.patience and best:
-        with torch.no_grad():
-            for name, parameter in trainable.items():
-                parameter.copy_(best[name])
+    if recipe.objective is Objective.preferences:
+        log = learning.run(
+            paired(examples),
+            paired(validation),
+            lambda pairs: preference_loss(model, pairs, padding, recipe.preference_beta),
+        )
+    else:
+        log = learning.run(encoded(examples), encoded(validation), lambda batch: title_loss(model, batch, padding))
     if processes.first:
         _save(model, tokenizer, base_name, out)
-    return TrainingLog(
-        steps=state.step,
-        examples=len(encoded),
-        trainable_parameters=sum(parameter.numel() for parameter in trainable.values()),
-        losses=state.losses,
-        seconds=seconds,
-        tokens=tokens,
-        validation_losses=state.validation_losses,
-        resumed_at=resumed_at,
-    )
+    return log
+
+
+@dataclass(frozen=True)
+class Learning:
+    """The loop over batches, whatever is learned from them."""
+
+    recipe: Recipe
+    model: PreTrainedModel | PeftModel
+    base: str
+    checkpoints: Path | None
+    progress: Progress
+    processes: Processes
+
+    def run(
+        self, items: Sequence[ItemT], held_back: Sequence[ItemT], loss_of: Callable[[Sequence[ItemT]], torch.Tensor]
+    ) -> TrainingLog:
+        """Train on the items; `loss_of` some is the sum of their losses."""
+        if not items:
+            changed = self.recipe.objective is Objective.preferences
+            raise ValueError(f"there is no {'title that a curator changed' if changed else 'example'} to learn from")
+        recipe, processes = self.recipe, self.processes
+        trainable = {name: weights for name, weights in self.model.named_parameters() if weights.requires_grad}
+        optimizer = torch.optim.AdamW(trainable.values(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        steps = max(1, math.ceil(len(items) * recipe.epochs / recipe.batch_size))
+        steps_per_epoch = math.ceil(len(items) / recipe.batch_size)
+
+        belongs_to = fingerprint(recipe, self.base, [*items, *held_back])
+        file = self.checkpoints / FILE if self.checkpoints else None
+        resumed = load(file, belongs_to, trainable, optimizer) if file else None
+        state, best = resumed or (State(), {})
+        resumed_at = state.step
+        batches = endless_batches(items, recipe.batch_size, recipe.seed, done=resumed_at)
+
+        began, tokens = time.monotonic(), 0
+        self.model.train()
+        while state.step < steps and not _patience_lost(recipe, state):
+            batch = next(batches)
+            # what dropout leaves out: other things in each step and process, and the same after a kill -9
+            torch.manual_seed((recipe.seed * 1_000_003 + state.step) * processes.size + processes.rank)
+            rate = recipe.learning_rate * schedule(state.step, steps, recipe.warmup_share)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            weight, at_once = sum(one.weight for one in batch), recipe.micro_batch_size or len(batch)
+            loss = processes.total(add_gradients(processes.share(batch), at_once, loss_of, weight))
+            processes.add_up_gradients(list(trainable.values()))
+            if not math.isfinite(loss):
+                raise ValueError(f"the loss is {loss} at step {state.step + 1}: a smaller learning_rate may help")
+            torch.nn.utils.clip_grad_norm_(trainable.values(), recipe.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+            state = replace(state, step=state.step + 1, losses=(*state.losses, loss))
+            tokens += sum(one.tokens for one in batch)
+            seconds = time.monotonic() - began
+            left = seconds / (state.step - resumed_at) * (steps - state.step)
+            self.progress(Step(state.step, steps, loss, tokens / seconds, left))
+            if state.step % steps_per_epoch == 0 or state.step == steps:
+                if held_back:
+                    validation_loss = self._mean_loss(held_back, loss_of)
+                    state, best = _validated(state, best, validation_loss, trainable)
+                if file and processes.first:
+                    save(file, belongs_to, state, trainable, optimizer, best)
+        seconds = time.monotonic() - began
+
+        if recipe.patience and best:
+            with torch.no_grad():
+                for name, parameter in trainable.items():
+                    parameter.copy_(best[name])
+        return TrainingLog(
+            steps=state.step,
+            examples=len(items),
+            trainable_parameters=sum(parameter.numel() for parameter in trainable.values()),
+            losses=state.losses,
+            seconds=seconds,
+            tokens=tokens,
+            validation_losses=state.validation_losses,
+            resumed_at=resumed_at,
+        )
+
+    def _mean_loss(self, items: Sequence[ItemT], loss_of: Callable[[Sequence[ItemT]], torch.Tensor]) -> float:
+        """Over items that are not trained on, neighbours in length together."""
+        ordered = self.processes.share(sorted(items, key=lambda one: one.tokens))
+        size = self.recipe.batch_size
+        self.model.eval()
+        with torch.inference_mode():
+            ours = sum(loss_of(ordered[at : at + size]).item() for at in range(0, len(ordered), size))
+        self.model.train()
+        return self.processes.total(ours) / sum(one.weight for one in items)
 
 
 def add_gradients(
-    model: torch.nn.Module, examples: Sequence[Encoded], at_once: int, padding: int, title_tokens: int
+    items: Sequence[ItemT], at_once: int, loss_of: Callable[[Sequence[ItemT]], torch.Tensor], weight: int
 ) -> float:
-    """Add the gradients of the examples' part in the batch's mean loss per title token, and return that part.
+    """Add the gradients of the items' part in their batch's mean loss, and return that part.
 
-    Each part's sum is divided by the `title_tokens` of the whole batch, so parts of any size, in one process or in
-    several, add up to the same gradients.
+    Each sum is divided by the `weight` of the whole batch (its title tokens), so parts of any size, in one process or
+    in several, add up to the same gradients.
     """
     loss = 0.0
-    for start in range(0, len(examples), at_once):
-        part = title_loss(model, examples[start : start + at_once], padding) / title_tokens
+    for start in range(0, len(items), at_once):
+        part = loss_of(items[start : start + at_once]) / weight
         part.backward()  # type: ignore[no-untyped-call]
         loss += part.item()
     return loss

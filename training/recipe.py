@@ -26,6 +26,13 @@ class Method(StrEnum):
     full = "full"
 
 
+class Objective(StrEnum):
+    """What is learned: to write the titles, or to prefer a curator's title to the one that the model had written."""
+
+    titles = "titles"
+    preferences = "preferences"
+
+
 class Start(StrEnum):
     """What training begins with: a fresh adapter, or the weights of the champion's."""
 
@@ -42,6 +49,9 @@ class Recipe(BaseModel):
     """The base that the recipe was written for; empty: any. It must be the one in COPYDESK_BASE_MODEL."""
     prompt_version: str = "v3"
     method: Method = Method.lora
+    objective: Objective = Objective.titles
+    preference_beta: float = Field(default=0.1, gt=0)
+    """For preferences: how dearly the model pays for leaving where it began; DPO's beta."""
     quantization: Quantization = Quantization.none
     start: Start = Start.fresh
     lora_rank: int = Field(default=16, ge=1)

@@ -40,8 +40,10 @@ def make_version(
     version: str,
     progress: Callable[[Step], None],
     processes: Processes,
+    parent: str = CHAMPION,
 ) -> Made | None:
-    """Train `version` on the snapshot's training split and register it; an interrupted training goes on.
+    """Train `version` on the snapshot's training split and register it; an interrupted training goes on. A recipe that
+    starts from an adapter starts from that of `parent`.
 
     Of several processes the first one gets what was made, the others nothing. Raises `CannotTrain`.
     """
@@ -58,7 +60,9 @@ def make_version(
     beside, checkpoints = out.with_name(f".unfinished-{version}"), settings.home / "training" / version
     if processes.first:
         shutil.rmtree(beside, ignore_errors=True)
-    parent = find_model(CHAMPION, settings).adapter if recipe.start is Start.parent else None
+    begins_with = find_model(parent, settings) if recipe.start is Start.parent else None
+    if begins_with and begins_with.adapter is None:
+        raise CannotTrain(f"{parent} has no adapter to start from: take a version that was trained as one")
     base_name, base_revision = base_identity(settings)
     try:
         log = finetune(
@@ -67,7 +71,7 @@ def make_version(
             base_model=settings.base_model,
             base_revision=settings.base_revision,
             base_name=base_name,
-            parent=parent,
+            parent=begins_with.adapter if begins_with else None,
             out=beside,
             cut=lambda text: cut(text, settings.max_article_tokens),
             threads=settings.torch_threads,
@@ -92,7 +96,7 @@ def make_version(
         dataset_hash=snapshot.hash,
         prompt_version=recipe.prompt_version,
         prompt_digest=prompts.digest(recipe.prompt_version),
-        parent=None,
+        parent=begins_with.version if begins_with else None,
         config=recipe.model_dump(mode="json"),
         metrics={},
         created_at=datetime.now(UTC),

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer
 from infra.model_server.engine import Engine
 from infra.registry import digest_folder
 from tests.learning_samples import article_row, correction_row, tale
-from training.batches import Encoded, encode, endless_batches
+from training.batches import Encoded, encode, endless_batches, title_loss
 from training.dataset import TRAIN, Example, select_examples
 from training.evaluate import write_titles
 from training.finetune import Step, TrainingLog, add_gradients, finetune, load_base, write_manifest
@@ -154,7 +154,8 @@ def test_parts_of_a_batch_add_up_to_its_gradients(tiny_base: Path, examples: tup
     gradients, losses = [], []
     for size in (len(batch), at_once):
         model.zero_grad()
-        losses.append(add_gradients(model, batch, size, 0, sum(one.title_tokens for one in batch)))
+        weight = sum(one.weight for one in batch)
+        losses.append(add_gradients(batch, size, lambda part: title_loss(model, part, 0), weight))
         gradients.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for whole, parts in zip(*gradients, strict=True):
