@@ -1,4 +1,4 @@
-"""`copydesk models`: the registry's versions and aliases, promotion and rollback by hand."""
+"""`copydesk models`: the registry's versions and aliases, trial, promotion and rollback by hand."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.table import Table
 
+from copydesk import trial
 from copydesk.console import console, plain
 from infra.settings import Settings, get_settings
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:  # the registry's imports are heavy; `--help` does without the
     from schemas.records import ModelVersionRow, TrainingRunRow
     from workers.retrainer.ledger import Ledger
 
-app = typer.Typer(help="Model versions: list, show, promote, roll back.", no_args_is_help=True)
+app = typer.Typer(help="Model versions: list, show, try, promote, roll back.", no_args_is_help=True)
+app.command(name="try")(trial.try_version)
 AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 ALIAS = typer.Option("champion", help="Which alias.")
 

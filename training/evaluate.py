@@ -7,17 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import Protocol
+from uuid import UUID
 
 from editorial import answers, prompts, rules
 from editorial.bertscore import Scorer
 from editorial.metrics import Judged, summarise
 from infra.model_server.batcher import Prompt
 from infra.model_server.engine import Engine
-from schemas.records import ArticleRow
 from schemas.training import Metrics, Pair
 
 BATCH = 16
 Progress = Callable[[str], None]
+
+
+class Story(Protocol):
+    """What is needed of a held-out article; the newsroom's rows have it."""
+
+    @property
+    def article_id(self) -> UUID: ...
+    @property
+    def headline(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def language(self) -> str: ...
 
 
 def write_titles(
@@ -44,7 +58,7 @@ def write_titles(
     return titles
 
 
-def judge_titles(scorer: Scorer, titles: Sequence[str], articles: Sequence[ArticleRow]) -> list[Judged]:
+def judge_titles(scorer: Scorer, titles: Sequence[str], articles: Sequence[Story]) -> list[Judged]:
     """Each title with its precision and the rules it breaks, against the whole article as the scorer sees it."""
     scores = scorer.score(titles, [article.text for article in articles])
     return [
@@ -58,7 +72,7 @@ def metrics_of(judged: Sequence[Judged]) -> Metrics:
     return Metrics.model_validate(asdict(summarise(judged)))
 
 
-def pair_up(articles: Sequence[ArticleRow], before: Sequence[Judged], after: Sequence[Judged]) -> tuple[Pair, ...]:
+def pair_up(articles: Sequence[Story], before: Sequence[Judged], after: Sequence[Judged]) -> tuple[Pair, ...]:
     """The same stories before and after, those first where the most errors went away."""
     pairs = [
         Pair(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from editorial.bertscore import Scorer
 from editorial.cut import cut
@@ -16,10 +17,10 @@ from editorial.metrics import Judged
 from infra.registry import BARE_BASE
 from infra.settings import Settings
 from schemas.errors import Unavailable
-from schemas.records import ArticleRow, ModelVersionRow
+from schemas.records import ModelVersionRow
 from schemas.training import Condition, GateReport
 from training.artefact import Kind, UnfitModel, UnknownModel, find_model, read_manifest
-from training.evaluate import judge_titles, metrics_of, pair_up
+from training.evaluate import Story, judge_titles, metrics_of, pair_up
 from training.gate import Verdict, judge, verdict
 from training.golden import GoldenSet
 from training.serving import Rejected, Served, model_server
@@ -41,6 +42,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class HeldOutExample:
+    """A held-out article of a data set; its headline is the title that it came with."""
+
+    article_id: UUID
+    headline: str
+    text: str
+    language: str
+
+
+@dataclass(frozen=True)
 class Bench:
     """What every candidate is measured with."""
 
@@ -55,7 +66,7 @@ class Bench:
 
 
 def try_out(
-    candidate: Candidate, champion: ModelVersionRow | None, holdout: Sequence[ArticleRow], bench: Bench
+    candidate: Candidate, champion: ModelVersionRow | None, holdout: Sequence[Story], bench: Bench
 ) -> GateReport:
     """The whole trial. Raises `Unavailable` when the model server is down, and whatever the champion's trouble is."""
     bench.say(f"evaluating {candidate.version}: its files")
@@ -109,23 +120,19 @@ def _first_answers(server: Served, candidate: Candidate, bench: Bench) -> tuple[
     return Condition(name="serving", met=True, words=words), bench.golden.judge(titles)
 
 
-def _champions_titles(
-    server: Served, champion: ModelVersionRow, holdout: Sequence[ArticleRow], bench: Bench
-) -> list[str]:
+def _champions_titles(server: Served, champion: ModelVersionRow, holdout: Sequence[Story], bench: Bench) -> list[str]:
     if champion.version != BARE_BASE and not server.knows(champion.version):
         server.load(champion.version, Path(champion.artefact_uri))
     return _titles(server, champion.version, champion.prompt_version, holdout, bench)
 
 
-def _titles(
-    server: Served, version: str, prompt_version: str, holdout: Sequence[ArticleRow], bench: Bench
-) -> list[str]:
+def _titles(server: Served, version: str, prompt_version: str, holdout: Sequence[Story], bench: Bench) -> list[str]:
     texts = [bench.cut(article.text) for article in holdout]
     return server.titles(version, texts, prompt_version, lambda words: bench.say(f"evaluating: {words}"))
 
 
 def _report(
-    decided: Verdict, holdout: Sequence[ArticleRow], before: Sequence[Judged] | None, after: Sequence[Judged]
+    decided: Verdict, holdout: Sequence[Story], before: Sequence[Judged] | None, after: Sequence[Judged]
 ) -> GateReport:
     return GateReport(
         passed=decided.passed,
