@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -40,6 +41,7 @@ def compare(
     models: list[str] = typer.Argument(help="Models as in `evaluate`; the first is what the others are compared with."),
     dataset: str = DATASET,
     stories: int = STORIES,
+    blind_rows: int = typer.Option(100, min=0, help="At most so many pairs of titles to vote on; 0: all."),
     out: Path | None = OUT,
     as_json: bool = AS_JSON,
 ) -> None:
@@ -49,30 +51,34 @@ def compare(
     evaluation, folder = _evaluate(models, dataset, stories, out, as_json=as_json)
     from training import votes
 
-    rows = votes.write_sheet(evaluation, folder)
+    rows = votes.write_sheet(evaluation, folder, blind_rows)
     if not as_json:
-        typer.echo(f"blind sheet: {folder / votes.SHEET} ({rows} rows; fill in `vote`, then `copydesk compare-votes`)")
+        typer.echo(f"blind sheet: {(folder / votes.BALLOT).resolve().as_uri()} ({rows} rows, as {votes.SHEET} too)")
+        typer.echo(f"when people have voted: copydesk compare-votes FILE … --key {folder / votes.KEY}")
 
 
 def compare_votes(
-    sheet: Path = typer.Argument(help="The filled-in blind.csv."),
-    key: Path | None = typer.Option(None, help="Its blind-key.json; default: the one beside the sheet."),
+    sheets: list[Path] = typer.Argument(help="Filled-in sheets, one per person."),
+    key: Path | None = typer.Option(None, help="Their blind-key.json; default: the one beside the first sheet."),
     as_json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
-    """Count the votes of a blind sheet: which model's titles people prefer."""
+    """Count the votes of blind sheets: which model's titles people prefer, and how far people agree."""
     from dataclasses import asdict
 
     from training import votes
 
-    counts = votes.count_votes(sheet, key or sheet.with_name(votes.KEY))
+    counts, agreement = votes.count_votes(sheets, key or sheets[0].with_name(votes.KEY))
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in counts], indent=2))
+        found = {"counts": [asdict(one) for one in counts], "agreement": asdict(agreement)}
+        typer.echo(json.dumps(found, indent=2))
         return
     table = Table("models", "first preferred", "second preferred", "equal", "p")
     for one in counts:
         row = (f"{one.first} or {one.second}", str(one.first_won), str(one.second_won), str(one.ties))
         table.add_row(*row, f"{one.sign_p:.3f}")
     console().print(table)
+    if agreement.pairs:
+        typer.echo(f"two people gave the same answer in {agreement.agreed} of {agreement.pairs} cases")
 
 
 def _evaluate(
@@ -82,14 +88,20 @@ def _evaluate(
     from training.evaluation import evaluate as run
     from training.held_out import held_out_of
     from training.report import FACTS, PAGE, SHEET, TITLES, write_report
+    from training.written import file_name
 
     settings = get_settings()
     models = [find_model(reference, settings) for reference in references]
     held_out = held_out_of(settings, dataset, stories)
-    with Console(stderr=True).status("…") as status:
-        evaluation = run(models, held_out, settings, status.update)
-    name = "-".join([*(model.version for model in models), held_out.hash[:8]])
-    folder = out or settings.home / "evaluations" / name[-200:]
+    name = file_name("-".join([*(model.version for model in models), held_out.hash[:8]]))
+    folder = out or settings.home / "evaluations" / name
+    _can_write(folder)  # said before an hour's work, not after it
+    try:
+        with Console(stderr=True).status("…") as status:
+            evaluation = run(models, held_out, settings, status.update)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the titles so far are kept: the same command goes on with them", err=True)
+        raise
     facts = write_report(evaluation, folder)
     if as_json:
         typer.echo(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -97,6 +109,17 @@ def _evaluate(
         _show(facts)
         typer.echo(f"report: {(folder / PAGE).resolve().as_uri()} (beside it {FACTS}, {TITLES}, {SHEET})")
     return evaluation, folder
+
+
+def _can_write(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Invalid(
+            f"no report can be written to {folder} ({error.strerror}): name another folder with --out"
+        ) from error
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -123,6 +146,11 @@ def _show(facts: dict[str, Any]) -> None:
         if one["trained_on"]:
             words = f"{one['name']} was trained on {one['trained_on']} of these articles"
             console().print(f"{words}: its figures are too good", style=BAD, highlight=False)
+        if one["prompts_too_long"]:
+            words = (
+                f"{one['prompts_too_long']} articles do not fit into {one['name']} with its prompt: it was not asked"
+            )
+            console().print(f"{words}; lower COPYDESK_MAX_ARTICLE_TOKENS", style=BAD, highlight=False)
     for other, measures in facts["differences"].items():
         first = facts["models"][0]["name"]
         beyond = [

@@ -35,6 +35,7 @@ def facts_of(evaluation: Evaluation) -> dict[str, Any]:
                 "digest": one.digest,
                 "prompt_version": one.prompt_version,
                 "trained_on": one.known,
+                "prompts_too_long": sum(not title.tokens_out for title in one.written),
                 "measures": (found := summary(one)),
                 "perplexity": _perplexity(found),
                 "errors": errors(one),

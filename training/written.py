@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from pydantic import TypeAdapter
+
 from editorial import answers, prompts
 from editorial.cut import cut
 from infra.model_server.batcher import Prompt
-from infra.model_server.engine import BASE, Engine
+from infra.model_server.engine import BASE, AdapterBroken, AdapterMissing, Engine
 from infra.settings import Settings
+from schemas.errors import Invalid
 from training.artefact import Model
 from training.batches import encode
 from training.dataset import Example
@@ -29,6 +33,7 @@ from training.recipe import Recipe
 
 FOLDER = "titles"
 BATCH = 16
+_NO_NAME = re.compile(r"[^\w.-]+")
 Say = Callable[[str], None]
 
 
@@ -36,6 +41,8 @@ Say = Callable[[str], None]
 class Written:
     """One title, its share of its batch's seconds, the tokens of prompt and answer, and the model's loss on the
     reference title (nats per token; None where there is no reference or it does not fit).
+
+    No token of an answer means that the prompt does not fit into the model: it was not asked, as in serving.
     """
 
     example_id: str
@@ -46,6 +53,9 @@ class Written:
     loss: float | None
 
 
+_ROW = TypeAdapter(Written)
+
+
 def title_file(model: Model, dataset: str, settings: Settings) -> Path:
     """Where this model's titles of this data set (by its hash) are kept."""
     limits = (settings.max_article_tokens, settings.max_title_tokens)
@@ -53,24 +63,34 @@ def title_file(model: Model, dataset: str, settings: Settings) -> Path:
     whole = json.dumps(
         [model.digest, base, dataset, model.prompt_version, prompts.digest(model.prompt_version), limits]
     )
-    return settings.home / FOLDER / f"{model.version}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.jsonl"
+    return (
+        settings.home / FOLDER / f"{file_name(model.version)}-{hashlib.sha256(whole.encode()).hexdigest()[:16]}.jsonl"
+    )
+
+
+def file_name(words: str) -> str:
+    """As a part of a file's name; an artefact from elsewhere may be called anything."""
+    return _NO_NAME.sub("_", words)[-100:].lstrip(".")
 
 
 def write_titles(
     models: Sequence[Model], examples: Sequence[Example], dataset: str, settings: Settings, say: Say
 ) -> list[list[Written]]:
-    """What each model writes about each example, in their order. A base that several share is loaded once."""
+    """What each model writes about each example, in their order. A base that several share is loaded once.
+
+    Raises `Invalid` for a base or an adapter that cannot be loaded.
+    """
     found: list[list[Written]] = []
     engine: Engine | None = None
     loaded = ("", "")
     for model in models:
-        with _kept(title_file(model, dataset, settings)) as (done, file):
+        with _kept(title_file(model, dataset, settings), say) as (done, file):
             missing = [one for one in examples if one.example_id not in done]
             if missing:
                 if engine is None or loaded != (model.base_model, model.base_revision):
                     engine = None  # its memory is free before the next takes some
                     say(f"loading {model.base_name}")
-                    engine = Engine.load(model.base_model, model.base_revision, settings.threads)
+                    engine = _load(model, settings)
                     loaded = (model.base_model, model.base_revision)
                 for batch in _write(engine, model, missing, settings):
                     done |= {one.example_id: one for one in batch}
@@ -81,18 +101,33 @@ def write_titles(
     return found
 
 
+def _load(model: Model, settings: Settings) -> Engine:
+    try:
+        return Engine.load(model.base_model, model.base_revision, settings.threads)
+    except (OSError, ValueError) as error:  # transformers' words for what is no model, or not here
+        reason = str(error).strip().partition("\n")[0]
+        raise Invalid(f"the base {model.base_name} cannot be loaded ({reason}): check COPYDESK_BASE_MODEL") from error
+
+
 def _write(engine: Engine, model: Model, examples: Sequence[Example], settings: Settings) -> Iterator[list[Written]]:
     name = BASE
     if model.adapter is not None:
         name = model.version
         if name not in engine.adapters:
-            engine.load_adapter(name, model.adapter)
+            try:
+                engine.load_adapter(name, model.adapter)
+            except (AdapterMissing, AdapterBroken) as error:
+                raise Invalid(str(error)) from error
     texts = {one.example_id: cut(one.text, settings.max_article_tokens) for one in examples}
     asked = {
         key: engine.tokenize([{"role": "user", "content": prompts.render(model.prompt_version, text)}])
         for key, text in texts.items()
     }
-    ordered = sorted(examples, key=lambda one: len(asked[one.example_id]))  # likes share a batch
+    room = engine.context - settings.max_title_tokens
+    if unfit := [one for one in examples if len(asked[one.example_id]) > room]:
+        yield [Written(one.example_id, "", 0.0, len(asked[one.example_id]), 0, None) for one in unfit]
+    fit = [one for one in examples if len(asked[one.example_id]) <= room]
+    ordered = sorted(fit, key=lambda one: len(asked[one.example_id]))  # likes share a batch
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         began = time.monotonic()
@@ -125,17 +160,30 @@ def _loss(engine: Engine, name: str, prompt_version: str, text: str, reference: 
 
 
 @contextmanager
-def _kept(path: Path) -> Iterator[tuple[dict[str, Written], IO[bytes]]]:
+def _kept(path: Path, say: Say) -> Iterator[tuple[dict[str, Written], IO[bytes]]]:
     """What is written already, and the file to go on in. A second evaluation of the same waits for the first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another process writes {path.name}: waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
         if len(whole) < len(content):  # a line that a killed process left half written
             file.truncate(len(whole))
-        yield {row.example_id: row for row in (Written(**json.loads(line)) for line in whole.splitlines())}, file
+        yield {row.example_id: row for line in whole.splitlines() if (row := _row(line))}, file
+
+
+def _row(line: bytes) -> Written | None:
+    """None for a line that is damaged: that title is written again."""
+    try:
+        row = _ROW.validate_json(line, strict=True)
+    except ValueError:
+        return None
+    return row
 
 
 def _base_state(model: Model) -> list[object]:

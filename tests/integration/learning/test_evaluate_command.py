@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,14 +55,19 @@ def run(*words: str, fails: bool = False) -> str:
 def test_models_are_compared_and_what_was_written_is_never_written_again(house: Settings, tmp_path: Path) -> None:
     out = tmp_path / "report"
     words = ("compare", "base", "mine", "--dataset", "rows", "--out", str(out))
-    assert "blind sheet" in run(*words)
+    said = run(*words)
+    assert "blind sheet" in said
+    assert "do not fit into base with its prompt" in said
     facts = json.loads((out / "report.json").read_text())
     articles = facts["held_out"]["articles"]
     assert articles == facts["held_out"]["with_reference"] >= 3
     base, mine = facts["models"]
     assert (base["name"], base["prompt_version"]) == ("base", "v2")
     assert mine["perplexity"]["low"] <= mine["perplexity"]["mean"] <= mine["perplexity"]["high"]
-    assert base["perplexity"] == {}  # the long prompt with a title is more than the tiny model reads
+    assert base["perplexity"] == {}
+    assert base["prompts_too_long"] == articles  # the long prompt is more than the tiny model reads
+    assert base["measures"]["empty"]["mean"] == 1
+    assert mine["prompts_too_long"] == 0
     assert mine["cost"]["tokens_in"] < base["cost"]["tokens_in"]  # the trained one needs the short prompt only
     assert sum(facts["differences"]["mine"]["precision"][key] for key in ("wins", "losses", "ties")) == articles
 
@@ -78,6 +86,41 @@ def test_models_are_compared_and_what_was_written_is_never_written_again(house: 
     kept = {json.loads(line)["example_id"]: json.loads(line)["title"] for line in lines[files[0]]}
     again = {json.loads(line)["example_id"]: json.loads(line)["title"] for line in files[0].read_text().splitlines()}
     assert again == kept | {told["example_id"]: told["title"]}
+
+
+def test_a_damaged_line_among_the_kept_titles_costs_that_title_only(house: Settings, tmp_path: Path) -> None:
+    words = ("evaluate", "mine", "--dataset", "rows", "--stories", "4", "--out", str(tmp_path))
+    before = set((house.home / "titles").glob("mine-*.jsonl"))
+    run(*words)
+    (file,) = set((house.home / "titles").glob("mine-*.jsonl")) - before
+    whole = [json.loads(line) for line in file.read_text().splitlines()]
+    damaged = ("\x00\x00\x00", "null", '{"example_id": "e1"}', json.dumps(whole[1] | {"title": 5}))
+    lines = [json.dumps(whole[0]), *damaged, *(json.dumps(row | {"title": "Kept"}) for row in whole[2:])]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    run(*words)
+    rows = csv.DictReader((tmp_path / "titles.csv").read_text("utf-8-sig").splitlines())
+    titles = {row["article"]: row["title"] for row in rows}
+    assert titles[whole[1]["example_id"]] == whole[1]["title"]
+    assert list(titles.values()).count("Kept") == 2
+
+
+def test_a_second_evaluation_waits_for_the_titles_that_a_first_one_writes(house: Settings, tmp_path: Path) -> None:
+    words = ("evaluate", "mine", "--dataset", "rows", "--stories", "5", "--out", str(tmp_path))
+    before = set((house.home / "titles").glob("mine-*.jsonl"))
+    run(*words)
+    (path,) = set((house.home / "titles").glob("mine-*.jsonl")) - before
+    told = [json.loads(line) | {"title": "By the first"} for line in path.read_text().splitlines()]
+    path.write_text("")
+    with path.open("a") as first, ThreadPoolExecutor() as pool:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = pool.submit(run, *words)
+        time.sleep(1)
+        assert not second.done()
+        first.write("".join(json.dumps(row) + "\n" for row in told))
+        first.flush()
+        fcntl.flock(first, fcntl.LOCK_UN)
+        second.result(60)
+    assert (tmp_path / "titles.csv").read_text("utf-8-sig").count("By the first") == 5
 
 
 def test_other_weights_under_the_same_name_are_asked_again(house: Settings, tmp_path: Path) -> None:
@@ -105,9 +148,29 @@ def test_a_model_that_was_trained_on_the_same_articles_under_other_ids_is_told(h
     assert f"mine was trained on {mine['trained_on']} of these articles" in (out / "report.html").read_text()
 
 
-def test_what_cannot_be_evaluated_is_told_in_words(house: Settings) -> None:
+def test_a_base_that_is_not_there_is_told_in_one_sentence(
+    house: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COPYDESK_BASE_MODEL", str(tmp_path / "nowhere"))
+    get_settings.cache_clear()
+    try:
+        said = run("evaluate", "base", "--dataset", "rows", fails=True)
+    finally:
+        monkeypatch.undo()
+        get_settings.cache_clear()
+    assert "cannot be loaded" in said
+    assert "COPYDESK_BASE_MODEL" in said
+    assert "\n" not in said
+
+
+def test_what_cannot_be_evaluated_is_told_in_words(house: Settings, tmp_path: Path) -> None:
     assert "nothing is held out" in run("evaluate", "base", fails=True)
     assert "no data set 'ghost'" in run("evaluate", "base", "--dataset", "ghost", fails=True)
     assert "no model 'ghost'" in run("evaluate", "ghost", "--dataset", "rows", fails=True)
     assert "two models" in run("compare", "base", "--dataset", "rows", fails=True)
+    file = tmp_path / "file"
+    file.touch()
+    said = run("evaluate", "mine", "--dataset", "rows", "--out", str(file / "report"), fails=True)
+    assert "no report can be written" in said
+    assert "--out" in said
     assert "named twice" in run("compare", "base", "base", "--dataset", "rows", fails=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.evaluation_samples import EXAMPLES, contender
+from tests.evaluation_samples import EXAMPLES, contender, two_models
 from tests.install_browser import launch
 from training.evaluation import Evaluation
 from training.held_out import HeldOut
 from training.report import PAGE, write_report
+from training.votes import BALLOT, KEY, count_votes, write_sheet
 
 LONG = "W" * 90
 """A word that fits nowhere, as broken models write."""
@@ -123,6 +125,24 @@ def test_on_paper_every_section_is_there(browser: Browser, report: str) -> None:
         "[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth + 1)"
     )
     assert page.pdf(format="A4").startswith(b"%PDF")
+    page.context.close()
+
+
+def test_a_ballot_is_filled_in_and_saved_as_a_sheet_that_is_counted(browser: Browser, tmp_path: Path) -> None:
+    assert write_sheet(two_models(), tmp_path) == 8
+    page = opened(browser, (tmp_path / BALLOT).as_uri(), 390)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate(CONTRAST) == []
+    page.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    page.locator("fieldset").nth(1).get_by_text("equally good or bad").click()
+    page.reload()  # somebody comes back the next day
+    assert page.get_by_role("status").inner_text() == "2 of 8"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save the votes").click()
+    download.value.save_as(tmp_path / "votes.csv")
+    (count,), _ = count_votes([tmp_path / "votes.csv"], tmp_path / KEY)
+    assert (count.first_won + count.second_won, count.ties) == (1, 1)
     page.context.close()
 
 

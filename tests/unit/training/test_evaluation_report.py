@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from openpyxl import load_workbook
 
-from schemas.errors import Invalid
 from tests.evaluation_samples import EXAMPLES, contender, two_models
 from training.curves import curves
 from training.evaluation import Contender, Evaluation, differences, slices, summary
@@ -17,7 +16,6 @@ from training.evaluation_page import marked
 from training.held_out import HeldOut
 from training.report import facts_of, write_report
 from training.statistics import paired
-from training.votes import KEY, SHEET, count_votes, write_sheet
 
 
 @pytest.fixture
@@ -131,42 +129,7 @@ def test_other_words_are_marked() -> None:
     assert marked("Same title.", "same title") == [("Same title.", False)]
 
 
-def test_votes_are_counted_for_the_model_that_the_key_names(evaluation: Evaluation, tmp_path: Path) -> None:
-    assert write_sheet(evaluation, tmp_path) == 8
-    sheet = tmp_path / SHEET
-    assert "base" not in sheet.read_text("utf-8-sig")
-    assert "v9" not in sheet.read_text("utf-8-sig")
-    key = json.loads((tmp_path / KEY).read_text())
-    assert {tuple(pair) for pair in key.values()} == {("base", "v9"), ("v9", "base")}
-    rows = list(csv.DictReader(sheet.read_text("utf-8-sig").splitlines()))
-    for number, row in enumerate(rows):  # five for v9, one for base, one draw, one left open
-        wanted = "v9" if number < 5 else "base"
-        row["vote"] = str(key[row["row"]].index(wanted) + 1) if number < 6 else "=" if number == 6 else ""
-    _fill(sheet, rows)
-    (count,) = count_votes(sheet, tmp_path / KEY)
-    assert (count.first, count.first_won, count.second, count.second_won, count.ties) == ("base", 1, "v9", 5, 1)
-
-
-@pytest.mark.parametrize(("column", "value"), [("vote", "3"), ("row", "99"), ("row", "2")])
-def test_a_vote_that_cannot_be_understood_is_refused(
-    evaluation: Evaluation, tmp_path: Path, column: str, value: str
-) -> None:
-    write_sheet(evaluation, tmp_path)
-    rows = list(csv.DictReader((tmp_path / SHEET).read_text("utf-8-sig").splitlines()))
-    rows[0][column] = value
-    _fill(tmp_path / SHEET, rows)
-    with pytest.raises(Invalid, match=value):
-        count_votes(tmp_path / SHEET, tmp_path / KEY)
-
-
 def test_facts_say_by_how_much_and_how_sure(evaluation: Evaluation) -> None:
     found = facts_of(evaluation)["differences"]["v9"]["precision"]
     assert found["low"] < found["mean"] < found["high"]
     assert found["wins"] == 7
-
-
-def _fill(sheet: Path, rows: list[dict[str, str]]) -> None:
-    with sheet.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
