@@ -284,7 +284,7 @@ def add_adapter(model: PreTrainedModel, recipe: Recipe, parent: Path | None) -> 
     """A LoRA adapter on every linear layer; the only parameters that train."""
     if recipe.start is Start.parent:
         if parent is None:
-            raise ValueError("the recipe starts from the champion's adapter, but there is no champion")
+            raise ValueError("the recipe starts from the champion's adapter, but no champion has one")
         return PeftModel.from_pretrained(model, str(parent), is_trainable=True)
     config = LoraConfig(
         r=recipe.lora_rank,

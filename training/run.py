@@ -21,6 +21,7 @@ from editorial import prompts
 from editorial.bertscore import Scorer
 from editorial.cut import cut
 from infra import lease
+from infra.artefacts import WHOLE
 from infra.database import make_engine
 from infra.registry import BARE_BASE, CHAMPION, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings, get_settings
@@ -54,6 +55,14 @@ class Run:
     def folder(self) -> Path:
         """The run's own folder: progress, log and result."""
         return self.settings.home / "runs" / str(self.run_id)
+
+    @property
+    def parent_adapter(self) -> Path | None:
+        """The champion's adapter; the bare base and a whole model have none."""
+        if self.champion is None or self.champion.version == BARE_BASE:
+            return None
+        folder = Path(self.champion.artefact_uri)
+        return None if (folder / WHOLE).is_file() else folder
 
     @property
     def artefact(self) -> Path:
@@ -125,7 +134,7 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> str:
         base_model=settings.base_model,
         base_revision=settings.base_revision,
         base_name=base_name,
-        parent=Path(this.champion.artefact_uri) if this.champion and this.champion.version != BARE_BASE else None,
+        parent=this.parent_adapter,
         out=this.artefact,
         cut=this.cut,
         threads=settings.threads,
