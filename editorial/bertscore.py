@@ -9,6 +9,7 @@ supports the title best comes along. torch is imported when a `Scorer` is built,
 from __future__ import annotations
 
 import importlib.util
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,16 +32,37 @@ _PAIRS_AT_ONCE = 32
 _SPECIAL = -1
 _BATCH_TOKENS = 1024  # padded tokens per forward pass: bounds memory whatever comes in
 _MAX_EVIDENCE = 400  # characters
+_WORD = re.compile(r"[^\W_]+(?:[-.,'’][^\W_]+)*")
+
+
+@dataclass(frozen=True)
+class WordSupport:
+    """How well the article supports one word of a title: the cosine of the word's worst-supported token with the
+    article's token that is most like it, and the sentence that this token stands in.
+    """
+
+    word: str
+    support: float
+    sentence: str
 
 
 @dataclass(frozen=True)
 class Score:
-    """Figures are cosines, in practice 0..1; `evidence` is a sentence of the article, empty where there is nothing."""
+    """Figures are cosines, in practice 0..1; `evidence` is a sentence of the article, empty where there is nothing.
+
+    `words` are those of the title in their order, without punctuation.
+    """
 
     precision: float
     recall: float
     f1: float
     evidence: str
+    words: tuple[WordSupport, ...] = ()
+
+    @property
+    def weakest(self) -> WordSupport | None:
+        """The word that the article supports least."""
+        return min(self.words, key=lambda one: one.support, default=None)
 
 
 _NOTHING = Score(0.0, 0.0, 0.0, "")
@@ -98,7 +120,7 @@ class Scorer:
             chunk = pairs[start : start + _PAIRS_AT_ONCE]
             encoded = self._encode({text for pair in chunk if all(pair) for text in pair})
             scores += [
-                _match(encoded[title], encoded[article], article) if title and article else _NOTHING
+                _match(encoded[title], encoded[article], title, article) if title and article else _NOTHING
                 for title, article in chunk
             ]
         return scores
@@ -153,10 +175,8 @@ class Scorer:
         return tuple(with_all[:at]), tuple(with_all[at + len(bare) :])
 
 
-def _match(title: _Encoded, article: _Encoded, text: str) -> Score:
+def _match(title: _Encoded, article: _Encoded, title_text: str, text: str) -> Score:
     """Greedy matching. As in the package, special tokens weigh nothing but may be matched."""
-    import torch
-
     title_words, article_words = title.starts != _SPECIAL, article.starts != _SPECIAL
     if not title_words.any() or not article_words.any():
         return _NOTHING
@@ -165,22 +185,50 @@ def _match(title: _Encoded, article: _Encoded, text: str) -> Score:
     recall = float(similarity.max(dim=0).values[article_words].mean())
     total = precision + recall
     f1 = 2 * precision * recall / total if total else 0.0
-    spans = sentence_spans(text)
-    sentence_of = torch.bucketize(
-        article.starts[article_words], torch.tensor([start for start, _ in spans]), right=True
-    )
-    return Score(
-        precision, recall, f1, _evidence(similarity[title_words][:, article_words], sentence_of - 1, text, spans)
-    )
+    sentences = _Sentences(text, article.starts[article_words])
+    own = similarity[title_words][:, article_words]
+    words = _words(own, title.starts[title_words].tolist(), title_text, sentences)
+    return Score(precision, recall, f1, sentences.best_for(own), words)
 
 
-def _evidence(similarity: torch.Tensor, sentence_of: torch.Tensor, text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The sentence whose own words support the title's words best (the highest mean of the maxima)."""
-    best_in = similarity.new_full((similarity.shape[0], len(spans)), -1.0)
-    best_in.scatter_reduce_(1, sentence_of.expand_as(similarity), similarity, reduce="amax")
-    start, end = spans[int(best_in.mean(dim=0).argmax())]
-    sentence = text[start:end].strip()
-    return sentence if len(sentence) <= _MAX_EVIDENCE else sentence[: _MAX_EVIDENCE - 1] + "…"
+class _Sentences:
+    """The sentences of a text, and which of its tokens stand in which."""
+
+    def __init__(self, text: str, starts: torch.Tensor) -> None:
+        import torch
+
+        self._text, self._spans = text, sentence_spans(text)
+        self._of = torch.bucketize(starts, torch.tensor([start for start, _ in self._spans]), right=True) - 1
+
+    def best_for(self, similarity: torch.Tensor) -> str:
+        """The sentence whose own words support the title's words best (the highest mean of the maxima)."""
+        best_in = similarity.new_full((similarity.shape[0], len(self._spans)), -1.0)
+        best_in.scatter_reduce_(1, self._of.expand_as(similarity), similarity, reduce="amax")
+        return self._shown(int(best_in.mean(dim=0).argmax()))
+
+    def around(self, token: int) -> str:
+        """The sentence that this token stands in."""
+        return self._shown(int(self._of[token]))
+
+    def _shown(self, number: int) -> str:
+        start, end = self._spans[number]
+        sentence = self._text[start:end].strip()
+        return sentence if len(sentence) <= _MAX_EVIDENCE else sentence[: _MAX_EVIDENCE - 1] + "…"
+
+
+def _words(
+    similarity: torch.Tensor, starts: Sequence[int], title: str, sentences: _Sentences
+) -> tuple[WordSupport, ...]:
+    """Each word of the title with the support of its worst-supported token."""
+    best = similarity.max(dim=1)
+    supports, carriers = best.values.tolist(), best.indices.tolist()
+    found = []
+    for match in _WORD.finditer(title):
+        tokens = range(bisect_left(starts, match.start()), bisect_left(starts, match.end()))
+        if tokens:
+            worst = min(tokens, key=supports.__getitem__)
+            found.append(WordSupport(match[0], supports[worst], sentences.around(carriers[worst])))
+    return tuple(found)
 
 
 def _cut(length: int, sentence_starts: Sequence[int], room: int) -> list[int]:
