@@ -100,10 +100,15 @@ def test_curves_stay_within_what_a_score_can_be_and_are_equally_smooth() -> None
     assert drawn.ticks[0] == (0.0, "0.0")
     assert drawn.ticks[-1] == (100.0, "1.0")
     heights = [[float(point.split(",")[1]) for point in curve.line[1:].split(" L")] for curve in drawn.curves]
-    assert heights[0][-1] == min(heights[0])  # the peak stands at 1, not cut in half there
     # 30 and 20 of 40 titles at the same place, equally smoothed: their peaks are as 30 to 20
     assert (100 - heights[1][-1]) / (100 - heights[0][-1]) == pytest.approx(20 / 30, abs=0.02)
     assert drawn.curves[1].at_mean == pytest.approx(50)
+
+
+def test_what_smoothing_would_put_beyond_a_bound_is_folded_back() -> None:
+    (curve,) = curves([[place / 400 for place in range(401)]], 0.0, 1.0).curves
+    heights = [100 - float(point.split(",")[1]) for point in curve.line[1:].split(" L")]
+    assert min(heights) == pytest.approx(max(heights), rel=0.02)  # equally many everywhere: at the bounds, too
 
 
 def test_a_curve_of_equal_scores_can_be_drawn() -> None:
