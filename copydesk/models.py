@@ -71,7 +71,11 @@ def show(version: str) -> None:
 def history(alias: str = ALIAS, as_json: bool = AS_JSON) -> None:
     """Every move of an alias: who, when, why, and the gate's report on the version."""
     ledger = _ledger()
-    rows = [(row, _report(ledger.of_version(row.version))) for row in _registry().history(alias)]
+    settings = get_settings()
+    rows = [
+        (row, _report(ledger.of_version(row.version)) or trial.page_of(row.version, settings))
+        for row in _registry().history(alias)
+    ]
     if as_json:
         _print_json([row.model_dump(mode="json") | {"report": report} for row, report in rows])
         return
@@ -133,6 +137,7 @@ def _move(alias: str, version: str, reason: str) -> None:
         return
     run = ledger.of_version(version)
     verdict = str(run.gate_report.get("verdict", "")) if run and run.state != RUNNING else ""
+    verdict = verdict or trial.verdict_of(version, get_settings())
     try:
         registry.set_alias(
             alias,

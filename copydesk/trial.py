@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:  # imported inside the command: `--help` answers at once
 
     from training.evaluate import Story
 
-FOLDER = "trials"
+FOLDER, REPORT = "trials", "gate.json"
 
 
 def try_version(
@@ -28,6 +29,7 @@ def try_version(
     """Let a version stand the gate's trial, and say what decided. Status 1: refused. It is promoted in no case."""
     from editorial.bertscore import Scorer
     from infra.database import make_engine, migrate
+    from infra.folder import write_whole
     from infra.registry import CHAMPION, ModelRegistry
     from training.gate_report import PAGE_FILE, lines, write_report
     from training.golden import load_golden
@@ -53,10 +55,25 @@ def try_version(
     folder.mkdir(parents=True, exist_ok=True)
     against = champion.version if champion else None
     write_report(folder, version, against, report)
+    write_whole(folder / REPORT, report.model_dump_json(indent=1))
     typer.echo("\n".join(lines(version, against, report)))
     typer.echo(f"report: {(folder / PAGE_FILE).resolve().as_uri()}")
     if not report.passed:
         raise typer.Exit(1)
+
+
+def verdict_of(version: str, settings: Settings) -> str:
+    """What the last trial of a version said; empty if it stood none."""
+    file = settings.home / FOLDER / version / REPORT
+    return str(json.loads(file.read_bytes())["verdict"]) if file.is_file() else ""
+
+
+def page_of(version: str, settings: Settings) -> str:
+    """Where the report of the last trial is; empty if there is none."""
+    from training.gate_report import PAGE_FILE
+
+    file = settings.home / FOLDER / version / PAGE_FILE
+    return str(file) if file.is_file() else ""
 
 
 def _held_out(settings: Settings, engine: Engine, dataset: str, stories: int) -> Sequence[Story]:

@@ -85,6 +85,19 @@ def test_promotion_and_rollback_move_the_champion_announce_it_and_are_remembered
     assert {row["version"]: row["champion"] for row in listed} == {"v1": True, "v2": False, "v3": False}
 
 
+def test_promoting_a_version_that_stood_a_trial_by_hand_remembers_what_it_said(
+    command: Command, registry: ModelRegistry, settings: Settings
+) -> None:
+    trial = settings.home / "trials" / "v2"
+    trial.mkdir(parents=True)
+    (trial / "gate.json").write_text(json.dumps({"verdict": "refused: names"}))
+    (trial / "gate.html").write_text("The report.")
+    assert command("models", "promote", "v2", "--reason", "all the same").exit_code == 0
+    first, move = json.loads(command("models", "history", "--json").output)
+    assert move["gate_verdict"] == "moved by hand; its gate said: refused: names"
+    assert (first["report"], move["report"]) == ("", str(trial / "gate.html"))
+
+
 def test_rolling_back_again_goes_further_back_and_ends_at_the_first(command: Command, registry: ModelRegistry) -> None:
     for version in ("v2", "v3"):
         command("models", "promote", version, "--reason", "better")

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from copydesk.main import app
+from copydesk.trial import verdict_of
 from infra.database import make_engine
 from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings, get_settings
@@ -51,6 +52,7 @@ def test_a_version_stands_the_gates_trial_and_is_promoted_in_no_case(house: Sett
     assert "met      serving: the model server loads it and answers with it" in printed
     page = (house.home / "trials" / "mine" / "gate.html").read_text()
     assert "golden examples" in page
+    assert verdict_of("mine", house).startswith("refused: ")
     registry = ModelRegistry(make_engine(house))
     assert registry.alias(CHAMPION) is None
 
