@@ -74,7 +74,7 @@ def make_version(
             parent=begins_with.adapter if begins_with else None,
             out=beside,
             cut=lambda text: cut(text, settings.max_article_tokens),
-            threads=settings.torch_threads,
+            threads=settings.threads,
             progress=progress,
             validation=snapshot.examples(VALIDATION),
             checkpoints=checkpoints,
