@@ -88,7 +88,7 @@ def refused(case: Case, *, stories: int, trials: int, seed: int = 0) -> float:
 def _draw(chance: random.Random, case: Case, stories: int) -> tuple[list[Judged], list[Judged]]:
     champion, challenger = [], []
     for number in range(stories):
-        luck = {rule: chance.random() for rule in case.champion.keys() | case.challenger.keys()}
+        luck = {rule: chance.random() for rule in sorted(case.champion.keys() | case.challenger.keys())}
         alike = chance.random() < case.shared
         other = luck if alike else {rule: chance.random() for rule in luck}
         champion.append(_judged(f"The old title of story {number}", case.champion, luck))

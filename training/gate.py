@@ -24,6 +24,8 @@ MIN_STORIES = 10
 """Fewer held-out stories decide nothing."""
 CONFIDENCE = 0.99
 """Of the main measure's interval: the difference lies in it. If all of it is a loss, the challenger is worse."""
+RESAMPLES = 4000
+"""More than for a report: the ends of so wide an interval rest on few of them."""
 SIGNIFICANCE = 0.01
 """One-sided. Chance alone loses so many stories less often than this: then it was not chance."""
 ALLOWANCE = 0.75
@@ -126,7 +128,7 @@ def _free_of(tag: str) -> Callable[[Judged], bool]:
 def _main(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
     """Better than the champion, or equal as far as these stories can tell."""
     before, after = [keeps_rules(one) for one in champion], [keeps_rules(one) for one in challenger]
-    found = paired(before, after, confidence=CONFIDENCE)
+    found = paired(before, after, confidence=CONFIDENCE, resamples=RESAMPLES)
     words = (
         f"house rules kept in {_share(before)} before, {_share(after)} after ({found.wins} stories won, {found.losses} "
         f"lost; difference {100 * found.low:+.0f} to {100 * found.high:+.0f} points with {CONFIDENCE:.0%} confidence)"

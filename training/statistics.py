@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
+FloatArray = NDArray[np.float64]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+_FEW = 4
 _AT_ONCE = 2_000_000
 """Values drawn at a time: bounds the memory of a large evaluation."""
 
@@ -55,17 +58,24 @@ def interval(
     sample = np.asarray(values, dtype=float)
     if not sample.size or not np.isfinite(sample).all():
         raise ValueError("an interval needs values, all of them finite")
-    random = np.random.default_rng(seed)
+    means = _resampled_means(sample, np.random.default_rng(seed), resamples)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(sample.mean()), float(low), float(high))
+
+
+def _resampled_means(sample: FloatArray, random: np.random.Generator, resamples: int) -> FloatArray:
+    distinct, counts = np.unique(sample, return_counts=True)
+    if distinct.size <= _FEW:  # shares, mostly: how often each value comes up says all, and is drawn at once
+        drawn = random.multinomial(sample.size, counts / sample.size, size=resamples)
+        return np.asarray(drawn @ distinct / sample.size)
     rows = max(1, _AT_ONCE // sample.size)
-    means = np.concatenate(
+    return np.concatenate(
         [
             sample[random.integers(0, sample.size, (min(rows, resamples - done), sample.size))].mean(axis=1)
             for done in range(0, resamples, rows)
         ]
     )
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(sample.mean()), float(low), float(high))
 
 
 def paired(

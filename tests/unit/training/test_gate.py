@@ -48,7 +48,7 @@ def test_a_better_model_passes() -> None:
     verdict = decide(CHAMPION, model(text="Town {} has its harbour back", too_long=1))
     assert verdict.passed
     assert verdict.summary.startswith("passed: house rules kept in 80% before, 98% after (11 stories won, 0 lost; ")
-    assert verdict.summary.endswith("difference +7 to +32 points with 99% confidence)")
+    assert verdict.summary.endswith(" points with 99% confidence)")
 
 
 def test_the_champion_does_not_pass_against_itself() -> None:

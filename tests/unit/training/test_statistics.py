@@ -27,6 +27,16 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says() -> None:
     assert 0.89 <= held / 200 <= 0.985
 
 
+def test_shares_are_drawn_as_other_values_are() -> None:
+    share = [1.0] * 90 + [0.0] * 30
+    nearly = [value + 1e-9 * place for place, value in enumerate(share)]  # no two are equal
+    one, other = interval(share, resamples=20_000), interval(nearly, resamples=20_000)
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.01)
+    assert one.mean == pytest.approx(0.75)
+    certain = interval(share, resamples=20_000, confidence=0.99)
+    assert certain.low < one.low < one.high < certain.high
+
+
 def test_equal_values_leave_no_doubt_and_no_values_are_refused() -> None:
     assert (interval([0.5] * 4).low, interval([0.5] * 4).high) == (0.5, 0.5)
     for wrong in ([], [0.5, math.nan]):
