@@ -19,12 +19,13 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from infra.newsroom.stories import write_story
+from infra.settings import get_settings
 from tests.install_browser import launch
+from training.artefact import MANIFEST
 
-RECIPES = ("demo", "demo-qlora-8bit", "demo-qlora-4bit", "demo-full")
 NAMES = {"demo": "lora", "demo-qlora-8bit": "qlora-8bit", "demo-qlora-4bit": "qlora-4bit", "demo-full": "full"}
 SEED = 61
-STORIES = 200
+STORIES = 120
 PICTURE = Path(__file__).parents[3] / "docs/images/comparison.png"
 WIDTH, HEIGHT = 1280, 1560
 
@@ -74,7 +75,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--articles", type=Path, help="JSONL with the columns id, text and title")
     parser.add_argument("--limit", type=int, default=0, help="so many of its first rows; 0: all")
-    parser.add_argument("--home", type=Path, help="data folder; what is there already is not done again")
+    parser.add_argument("--stories", type=int, default=0, help="compare on so many held-out articles; 0: all")
+    parser.add_argument("--home", type=Path, help="data folder; a version that is there already is not trained again")
     parser.add_argument("--out", type=Path, help="figures as JSON")
     chosen = parser.parse_args()
     home = (chosen.home or Path(tempfile.mkdtemp(prefix="copydesk-recipes-"))).resolve()
@@ -85,9 +87,11 @@ def main() -> None:
         rows.write_text("".join(json.dumps(row) + "\n" for row in rows_of_the_press()), encoding="utf-8")
     limit = ("--limit", str(chosen.limit)) if chosen.limit else ()
     steps = [run(("dataset", "import", str(rows), "--name", "articles", *limit), environment)]
-    for recipe in RECIPES:
-        steps.append(run(("train", recipe, "--dataset", "articles", "--name", NAMES[recipe]), environment))
-    compared = ("compare", "base", *NAMES.values(), "--dataset", "articles", "--out", str(home / "report"))
+    for recipe, name in NAMES.items():
+        if not (get_settings().model_copy(update={"home": home}).artefacts / name / MANIFEST).is_file():
+            steps.append(run(("train", recipe, "--dataset", "articles", "--name", name), environment))
+    stories = ("--stories", str(chosen.stories)) if chosen.stories else ()
+    compared = ("compare", "base", *NAMES.values(), "--dataset", "articles", "--out", str(home / "report"), *stories)
     steps.append(run(compared, environment))
     if not chosen.articles:
         draw(home / "report/report.html", PICTURE)
