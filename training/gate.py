@@ -14,11 +14,12 @@ import re
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from editorial.metrics import Judged
 from editorial.tags import TAGS
 from schemas.training import Condition
-from training.statistics import paired, sign_p
+from training.statistics import Interval, interval, sign_p
 
 MIN_STORIES = 10
 """Fewer held-out stories decide nothing."""
@@ -128,16 +129,27 @@ def _free_of(tag: str) -> Callable[[Judged], bool]:
 def _main(champion: Sequence[Judged], challenger: Sequence[Judged]) -> Condition:
     """Better than the champion, or equal as far as these stories can tell."""
     before, after = [keeps_rules(one) for one in champion], [keeps_rules(one) for one in challenger]
-    found = paired(before, after, confidence=CONFIDENCE, resamples=RESAMPLES)
-    words = (
-        f"house rules kept in {_share(before)} before, {_share(after)} after ({found.wins} stories won, {found.losses} "
-        f"lost; difference {100 * found.low:+.0f} to {100 * found.high:+.0f} points with {CONFIDENCE:.0%} confidence)"
-    )
-    if refused := _beyond_allowance(found.losses - found.wins, len(before)):
-        return Condition(name="house rules", met=False, words=words + refused)
-    if found.high < 0:
-        return Condition(name="house rules", met=False, words=f"{words}: a loss however the stories are drawn")
-    return Condition(name="house rules", met=True, words=words)
+    won, lost = _won_and_lost(before, after)
+    difference = _difference(won, lost, len(before))
+    span = f"{100 * difference.low:+.0f} to {100 * difference.high:+.0f} points with {CONFIDENCE:.0%} confidence"
+    shares = f"house rules kept in {_share(before)} before, {_share(after)} after"
+    words = f"{shares} ({won} stories won, {lost} lost; difference {span})"
+    refused = _beyond_allowance(lost - won, len(before))
+    if not refused and difference.high < 0:
+        refused = ": a loss however the stories are drawn"
+    return Condition(name="house rules", met=not refused, words=words + refused)
+
+
+@cache
+def _difference(won: int, lost: int, stories: int) -> Interval:
+    """The paired bootstrap. Only the counts matter, and whoever studies chance asks for the same ones many times."""
+    pairs = [1.0] * won + [-1.0] * lost + [0.0] * (stories - won - lost)
+    return interval(pairs, confidence=CONFIDENCE, resamples=RESAMPLES)
+
+
+def _won_and_lost(before: Sequence[bool], after: Sequence[bool]) -> tuple[int, int]:
+    pairs = list(zip(before, after, strict=True))
+    return pairs.count((False, True)), pairs.count((True, False))
 
 
 def _beyond_allowance(loss: int, stories: int, tag: str = "") -> str:
@@ -156,8 +168,7 @@ def _not_lost(
 ) -> Condition:
     """No more stories lost than chance or the allowance explains."""
     before, after = [right(one) for one in champion], [right(one) for one in challenger]
-    lost = sum(was and not now for was, now in zip(before, after, strict=True))
-    won = sum(now and not was for was, now in zip(before, after, strict=True))
+    won, lost = _won_and_lost(before, after)
     words = f"{what} in {_share(before)} before, {_share(after)} after ({won} stories won, {lost} lost)"
     refused = _beyond_allowance(lost - won, len(before), tag)
     if not refused and lost > won and (p := sign_p(lost, won)) < SIGNIFICANCE:
