@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from bitsandbytes.nn.modules import Linear4bit
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import (
     AutoModelForCausalLM,
@@ -276,6 +277,10 @@ def load_base(recipe: Recipe, base_model: str, base_revision: str) -> PreTrained
     )
     if quantization is not None:
         prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)  # type: ignore[no-untyped-call]
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            # a CPU with this extension packs the weights at the first validation, and packed ones pass no gradient on
+            module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     return model
 

@@ -22,7 +22,7 @@ from tests.learning_samples import article_row, correction_row, tale
 from training.batches import Encoded, encode, endless_batches, title_loss
 from training.dataset import TRAIN, Example, select_examples
 from training.evaluate import write_titles
-from training.finetune import Step, TrainingLog, add_gradients, finetune, load_base, write_manifest
+from training.finetune import Step, TrainingLog, add_adapter, add_gradients, finetune, load_base, write_manifest
 from training.processes import ALONE, Processes
 from training.recipe import CONFIGS, Method, Quantization, Recipe, Start, load_recipe
 
@@ -102,6 +102,32 @@ def test_a_quantized_base_trains_on_a_cpu(
     log = train(recipe, examples, tiny_base, tmp_path / "q")
     assert log.losses[-1] < log.losses[0]
     assert (tmp_path / "q" / "adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("quantization", [Quantization.int8, Quantization.nf4])
+def test_a_validation_leaves_the_gradients_of_a_quantized_base_as_they_were(
+    quantization: Quantization, tiny_base: Path, examples: tuple[Example, ...]
+) -> None:
+    recipe = RECIPE.model_copy(update={"quantization": quantization})
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    batch = [encode(tokenizer, recipe, one.text[:150], one.title) for one in examples[:4]]
+    torch.manual_seed(1)
+    model = add_adapter(load_base(recipe, str(tiny_base), "main"), recipe, None)
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:  # zero at first, and so would be most gradients
+            torch.nn.init.normal_(weights, std=0.1)
+    gradients = []
+    for _ in range(2):
+        model.train()
+        model.zero_grad()
+        title_loss(model, batch, 0).backward()  # type: ignore[no-untyped-call]
+        gradients.append([weights.grad.clone() for weights in model.parameters() if weights.grad is not None])
+        model.eval()
+        with torch.inference_mode():
+            title_loss(model, batch, 0)
+    assert len(gradients[0]) == len(gradients[1]) > 0
+    for before, after in zip(*gradients, strict=True):
+        torch.testing.assert_close(after, before)
 
 
 def test_training_can_go_on_from_the_champions_adapter(
