@@ -106,23 +106,20 @@ def title_loss(model: torch.nn.Module, batch: Sequence[Encoded], padding: int) -
 def title_log_probabilities(model: torch.nn.Module, batch: Sequence[Encoded], padding: int) -> torch.Tensor:
     """Of each example the log-probability of its title given its prompt, in nats.
 
-    Left-padded, so that the titles stand together at the end and only their logits need computing.
+    Padded on the right and without an attention mask: what comes later is never attended to, and causal attention
+    without a mask is the fastest there is. Logits are computed from the first title's beginning on.
     """
     device = next(model.parameters()).device
-    longest = max(len(one.ids) for one in batch)
-    tail = max(one.title_tokens for one in batch)
-    rows = [[padding] * (longest - len(one.ids)) + list(one.ids) for one in batch]
-    real = [[0] * (longest - len(one.ids)) + [1] * len(one.ids) for one in batch]
-    labels = [[IGNORED] * (tail - one.title_tokens) + list(one.ids[one.prompt_tokens :]) for one in batch]
-    ids, mask = torch.tensor(rows, device=device), torch.tensor(real, device=device)
-    output = model(
-        input_ids=ids,
-        attention_mask=mask,
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-        logits_to_keep=tail + 1,
-    )
+    longest = max(one.tokens for one in batch)
+    first = min(one.prompt_tokens for one in batch)
+    rows = [[*one.ids, *[padding] * (longest - one.tokens)] for one in batch]
+    labels = [
+        [IGNORED] * (one.prompt_tokens - first) + [*one.ids[one.prompt_tokens :]] + [IGNORED] * (longest - one.tokens)
+        for one in batch
+    ]
+    ids, targets = torch.tensor(rows, device=device), torch.tensor(labels, device=device)
+    output = model(input_ids=ids, logits_to_keep=longest - first + 1)
     logits = output.logits[:, :-1].float()  # the last token of the prompt predicts the first of the title
-    targets = torch.tensor(labels, device=device)
     return -F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=IGNORED, reduction="none").sum(dim=1)
 
 
