@@ -25,7 +25,7 @@ MIN_STORIES = 10
 """Fewer held-out stories decide nothing."""
 CONFIDENCE = 0.99
 """Of the main measure's interval: the difference lies in it. If all of it is a loss, the challenger is worse."""
-RESAMPLES = 4000
+RESAMPLES = 20_000
 """More than for a report: the ends of so wide an interval rest on few of them."""
 SIGNIFICANCE = 0.01
 """One-sided. Chance alone loses so many stories less often than this: then it was not chance."""
