@@ -171,6 +171,5 @@ def _read(cost: dict[str, float]) -> str:
 def _cell(found: dict[str, float] | None, name: str, figure: Any) -> str:
     if not found:
         return "–"
-    return f"{figure(found['mean'], name)}  [{figure(found['low'], name)}–{figure(found['high'], name)}]".replace(
-        "[", r"\["
-    )
+    mean, low, high = (figure(found[key], name) for key in ("mean", "low", "high"))
+    return rf"{mean} \[{low.removesuffix(' %')}–{high}]"

@@ -17,7 +17,7 @@ from training.measures import MEASURES
 
 CHARTS = {"precision": (0.0, 1.0), "ref_f1": (0.0, 1.0), "rougeL": (0.0, 1.0), "length": (0.0, math.inf)}
 """What is drawn, with the bounds of its values."""
-FOREST = ("house_rules", "entities", "precision", "ref_f1", "rougeL", "bleu", "chrf")
+FOREST = ("house_rules", "entities", "precision", "ref_f1", "rougeL", "bleu")
 GROUPS = {
     "Against the article": ("precision", "recall", "f1", "copied", "novel"),
     "House style": ("house_rules", "entities", "length", "empty"),
