@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ _PAIRS_AT_ONCE = 32
 _SPECIAL = -1
 _BATCH_TOKENS = 1024  # padded tokens per forward pass: bounds memory whatever comes in
 _MAX_EVIDENCE = 400  # characters
+_CACHE_BYTES = 64 << 20
 _WORD = re.compile(r"[^\W_]+(?:[-.,'’][^\W_]+)*")
 
 
@@ -82,19 +84,34 @@ class _Encoded:
 
     vectors: torch.Tensor  # tokens x dimensions, unit length
     starts: torch.Tensor  # tokens; as in `_Window`
+    weights: torch.Tensor  # tokens; what each counts in a mean, 0 for special tokens
 
 
 class Scorer:
     """A loaded model. Not for use by several threads at once: give it one thread of its own."""
 
-    def __init__(self, model_name: str = MINILM, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model_name: str = MINILM,
+        threads: int = 0,
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        idf_texts: Sequence[str] = (),
+        rescale: bool = False,
+        cache_bytes: int = _CACHE_BYTES,
+    ) -> None:
         """Load `minilm` (no network needed) or any model that bert-score's table knows, by its name.
 
-        `threads` sets torch's threads for the whole process, 0 leaves them. Raises `ValueError` for an unknown model
-        and `OSError` where its files cannot be had.
+        `threads` sets torch's threads for the whole process, 0 leaves them. `dtype` is `float32` or `bfloat16`.
+        With `idf_texts` a token weighs its inverse document frequency in these texts (in the package: the references).
+        `rescale` maps the figures so that unrelated texts score about 0, by the package's English baseline. The vectors
+        of articles seen last are kept, up to `cache_bytes` (float32: 1.5 kB a token), for other titles over them.
+
+        Raises `ValueError` for an unknown model or one without a baseline and `OSError` where its files cannot be had.
         """
         import torch
-        from bert_score.utils import get_hash, get_model, get_tokenizer, model2layers
+        from bert_score.utils import get_hash, get_idf_dict, get_model, get_tokenizer, model2layers
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]  # a worker's log is no place for it
@@ -105,25 +122,47 @@ class Scorer:
             name, source, layers = MINILM_NAME, str(_minilm_folder()), MINILM_LAYERS
         if layers is None:
             raise ValueError(f"no scoring model {model_name!r}: take {MINILM!r} or a name from bert-score's table")
+        self._baseline = _baseline(model_name, layers) if rescale else (0.0, 0.0, 0.0)
         self._tokenizer = get_tokenizer(source, use_fast=True)
-        self._model = get_model(source, layers)
+        self._model = get_model(source, layers).to(device=device, dtype=getattr(torch, dtype))
         self._head, self._tail = self._special_ids()
         self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT) - len(self._head) - len(self._tail)
-        self.hash: str = get_hash(name, layers, False, False, False, True) + "_windows"
+        self._idf = defaultdict[int, float](lambda: 1.0)
+        if idf_texts:
+            self._idf = get_idf_dict([_readable(text) for text in idf_texts], self._tokenizer, nthreads=0)
+        self._kept = OrderedDict[str, _Encoded]()  # articles, the one used last at the end
+        self._kept_bytes, self._cache_bytes = 0, cache_bytes
+        suffix = "_windows" if dtype == "float32" else f"_windows_{dtype}"
+        self.hash: str = get_hash(name, layers, bool(idf_texts), rescale, False, True) + suffix
         """Which model, layer and versions made a score; recorded with every score."""
 
     def score(self, titles: Sequence[str], articles: Sequence[str]) -> list[Score]:
-        """Score each title against the article at the same place. Raises `ValueError` if there are not as many."""
+        """Score each title against the article at the same place. Raises `ValueError` if there are not as many.
+
+        An article may as well be another title: the reference in an evaluation.
+        """
         pairs = [(_readable(title), _readable(article)) for title, article in zip(titles, articles, strict=True)]
         scores: list[Score] = []
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):  # bounds the memory that vectors take
             chunk = pairs[start : start + _PAIRS_AT_ONCE]
-            encoded = self._encode({text for pair in chunk if all(pair) for text in pair})
+            wanted = [pair for pair in chunk if all(pair)]
+            encoded = {text: self._kept[text] for _, text in wanted if text in self._kept}
+            encoded.update(self._encode({text for pair in wanted for text in pair} - encoded.keys()))
             scores += [
-                _match(encoded[title], encoded[article], title, article) if title and article else _NOTHING
+                self._match(encoded[title], encoded[article], title, article) if title and article else _NOTHING
                 for title, article in chunk
             ]
+            for _, article in wanted:
+                self._keep(article, encoded[article])
         return scores
+
+    def _keep(self, article: str, encoded: _Encoded) -> None:
+        if article not in self._kept:
+            self._kept_bytes += encoded.vectors.nbytes
+        self._kept[article] = encoded
+        self._kept.move_to_end(article)
+        while self._kept_bytes > self._cache_bytes:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].vectors.nbytes
 
     def _encode(self, texts: set[str]) -> dict[str, _Encoded]:
         import torch
@@ -137,9 +176,14 @@ class Scorer:
             text: _Encoded(
                 torch.cat([vectors[window] for window in of_text]),
                 torch.tensor([start for window in of_text for start in window.starts]),
+                torch.tensor([weight for window in of_text for weight in self._weights(window)]),
             )
             for text, of_text in windows.items()
         }
+
+    def _weights(self, window: _Window) -> list[float]:
+        inner = zip(window.ids, window.starts, strict=True)
+        return [self._idf[token] if start != _SPECIAL else 0.0 for token, start in inner]
 
     def _windows(self, text: str) -> list[_Window]:
         """One window for a text that fits; else as few as possible, cut at sentence ends wherever there is one."""
@@ -164,7 +208,9 @@ class Scorer:
         from bert_score.utils import bert_encode, padding
 
         padded, _, mask = padding([window.ids for window in batch], self._tokenizer.pad_token_id, dtype=torch.long)
-        vectors = torch.nn.functional.normalize(bert_encode(self._model, padded, mask), dim=-1)
+        device = self._model.device
+        vectors = bert_encode(self._model, padded.to(device), mask.to(device)).float().cpu()
+        vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return [rows[: len(window.ids)].clone() for rows, window in zip(vectors, batch, strict=True)]
 
     def _special_ids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -174,21 +220,28 @@ class Scorer:
         at = next(place for place in range(len(with_all)) if with_all[place : place + len(bare)] == bare)
         return tuple(with_all[:at]), tuple(with_all[at + len(bare) :])
 
+    def _match(self, title: _Encoded, article: _Encoded, title_text: str, text: str) -> Score:
+        """Greedy matching. As in the package, special tokens weigh nothing but may be matched."""
+        title_words, article_words = title.starts != _SPECIAL, article.starts != _SPECIAL
+        if not title_words.any() or not article_words.any():
+            return _NOTHING
+        similarity = title.vectors @ article.vectors.T
+        precision = _mean(similarity.max(dim=1).values, title.weights)
+        recall = _mean(similarity.max(dim=0).values, article.weights)
+        total = precision + recall
+        f1 = 2 * precision * recall / total if total else 0.0
+        precision, recall, f1 = (
+            (figure - low) / (1 - low) for figure, low in zip((precision, recall, f1), self._baseline, strict=True)
+        )
+        sentences = _Sentences(text, article.starts[article_words])
+        own = similarity[title_words][:, article_words]
+        words = _words(own, title.starts[title_words].tolist(), title_text, sentences)
+        return Score(precision, recall, f1, sentences.best_for(own), words)
 
-def _match(title: _Encoded, article: _Encoded, title_text: str, text: str) -> Score:
-    """Greedy matching. As in the package, special tokens weigh nothing but may be matched."""
-    title_words, article_words = title.starts != _SPECIAL, article.starts != _SPECIAL
-    if not title_words.any() or not article_words.any():
-        return _NOTHING
-    similarity = title.vectors @ article.vectors.T
-    precision = float(similarity.max(dim=1).values[title_words].mean())
-    recall = float(similarity.max(dim=0).values[article_words].mean())
-    total = precision + recall
-    f1 = 2 * precision * recall / total if total else 0.0
-    sentences = _Sentences(text, article.starts[article_words])
-    own = similarity[title_words][:, article_words]
-    words = _words(own, title.starts[title_words].tolist(), title_text, sentences)
-    return Score(precision, recall, f1, sentences.best_for(own), words)
+
+def _mean(figures: torch.Tensor, weights: torch.Tensor) -> float:
+    whole = float(weights.sum())
+    return float((figures * weights).sum()) / whole if whole else 0.0
 
 
 class _Sentences:
@@ -256,6 +309,17 @@ def _batches(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
 def _readable(text: str) -> str:
     """Stripped as the package does it, and without lone surrogates, which no tokenizer takes."""
     return text.encode("utf-8", "replace").decode().strip()
+
+
+def _baseline(model_name: str, layers: int) -> tuple[float, float, float]:
+    """The package's precision, recall and F1 of unrelated English texts. Raises `ValueError` where it has none."""
+    import bert_score
+
+    table = Path(bert_score.__file__).parent / "rescale_baseline" / "en" / f"{model_name}.tsv"
+    if not table.is_file():
+        raise ValueError(f"no baseline for {model_name!r}: score without rescaling or take a model with a baseline")
+    precision, recall, f1 = table.read_text().splitlines()[layers + 1].split(",")[1:]
+    return float(precision), float(recall), float(f1)
 
 
 def _minilm_folder() -> Path:

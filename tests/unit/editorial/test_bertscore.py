@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _minilm_folder
+from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _baseline, _minilm_folder
 from infra.newsroom.stories import write_story
 
 STORIES = [write_story(3, number) for number in range(6)]
@@ -21,13 +21,15 @@ def scorer() -> Scorer:
     return Scorer("minilm", threads=1)
 
 
-def package_scores(titles: list[str], articles: list[str]) -> list[tuple[float, float, float]]:
+def package_scores(titles: list[str], articles: list[str], idf: bool = False) -> list[tuple[float, float, float]]:
     """The package's figures. It opens the model anew every time, which is why this is called with many pairs."""
     import bert_score
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        figures = bert_score.score(titles, articles, model_type=str(_minilm_folder()), num_layers=MINILM_LAYERS)
+        figures = bert_score.score(
+            titles, articles, model_type=str(_minilm_folder()), num_layers=MINILM_LAYERS, idf=idf, nthreads=1
+        )
     return list(zip(*(values.tolist() for values in figures), strict=True))
 
 
@@ -43,6 +45,52 @@ def test_short_articles_score_as_the_package_scores_them(scorer: Scorer) -> None
         assert score.f1 == pytest.approx(f1, abs=1e-5)
 
 
+def test_with_idf_common_words_count_as_little_as_in_the_package() -> None:
+    titles, articles = [story.house_title for story in STORIES], [story.text for story in STORIES]
+
+    ours = Scorer("minilm", threads=1, idf_texts=articles)
+
+    assert "_idf_" in ours.hash
+    for score, expected in zip(ours.score(titles, articles), package_scores(titles, articles, idf=True), strict=True):
+        assert (score.precision, score.recall, score.f1) == pytest.approx(expected, abs=1e-5)
+
+
+def test_in_bfloat16_the_figures_stay_near_and_the_hash_says_it(scorer: Scorer) -> None:
+    titles, articles = [story.house_title for story in STORIES], [story.text for story in STORIES]
+
+    halved = Scorer("minilm", threads=1, dtype="bfloat16")
+
+    assert halved.hash != scorer.hash
+    for one, other in zip(halved.score(titles, articles), scorer.score(titles, articles), strict=True):
+        assert one.precision == pytest.approx(other.precision, abs=1e-2)
+
+
+def test_a_baseline_is_the_package_s_and_a_model_without_one_is_refused() -> None:
+    assert _baseline("roberta-large", 17) == pytest.approx((0.8315, 0.8315, 0.8312), abs=2e-3)
+    with pytest.raises(ValueError, match="without rescaling"):
+        Scorer("minilm", rescale=True)
+
+
+def test_an_article_is_read_once_for_all_its_titles_until_others_push_it_out() -> None:
+    small = Scorer("minilm", threads=1, cache_bytes=300_000)  # about 200 tokens
+    read: list[int] = []
+    small._model.register_forward_hook(lambda model, given, kept, found: read.append(0), with_kwargs=True)
+    article, others = FILLER * 5, [FILLER * 5 + str(number) for number in range(3)]
+
+    first = small.score(["Quiet streets"], [article])
+    after_first = len(read)
+    again = small.score(["Quiet streets"], [article])
+    for_again = len(read) - after_first
+    small.score(["A"] * 3, others)
+    before = len(read)
+    small.score(["Quiet streets"], [article])
+
+    assert again[0].recall == pytest.approx(first[0].recall, abs=1e-6)
+    assert for_again < after_first  # the title alone
+    assert len(read) - before == after_first
+    assert 0 < small._kept_bytes <= 300_000
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(), max_size=40), min_size=1, max_size=4))
 def test_any_title_has_a_score_that_does_not_depend_on_its_neighbours(scorer: Scorer, titles: list[str]) -> None:
@@ -51,7 +99,7 @@ def test_any_title_has_a_score_that_does_not_depend_on_its_neighbours(scorer: Sc
 
     for one, other in zip(together, alone, strict=True):
         assert one.precision == pytest.approx(other.precision, abs=1e-5)
-        assert -1e-5 <= one.precision <= 1 + 1e-5
+        assert -1 <= one.precision <= 1 + 1e-5  # of a single letter even negative
 
 
 def test_an_empty_title_or_article_scores_nothing(scorer: Scorer) -> None:
