@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes chaos mutations asyncapi clean
+.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench-rounds: $(VENV)/.ready-dev  ## five rounds of corrections: Copydesk's way 
 
 bench-recipes: $(VENV)/.ready-dev  ## every recipe of the demo trained and compared: seconds, memory, the report as a picture (docs/evaluate.md)
 	$(BIN)/python -m tests.bench.recipes $(ARGS)
+
+bench-score: $(VENV)/.ready-dev  ## titles scored a second against the package bert-score (docs/score.md)
+	$(BIN)/python -m tests.bench.score $(ARGS)
 
 bench-training: $(VENV)/.ready-dev  ## tokens per second of the recipe against TRL's and transformers' loops (docs/train.md)
 	$(BIN)/python -m tests.bench.training $(ARGS)

@@ -99,14 +99,16 @@ class Scorer:
         dtype: str = "float32",
         idf_texts: Sequence[str] = (),
         rescale: bool = False,
+        windows: int = MAX_WINDOWS,
         cache_bytes: int = _CACHE_BYTES,
     ) -> None:
         """Load `minilm` (no network needed) or any model that bert-score's table knows, by its name.
 
         `threads` sets torch's threads for the whole process, 0 leaves them. `dtype` is `float32` or `bfloat16`.
         With `idf_texts` a token weighs its inverse document frequency in these texts (in the package: the references).
-        `rescale` maps the figures so that unrelated texts score about 0, by the package's English baseline. The vectors
-        of articles seen last are kept, up to `cache_bytes` (float32: 1.5 kB a token), for other titles over them.
+        `rescale` maps the figures so that unrelated texts score about 0, by the package's English baseline. A text is
+        read in at most so many `windows`: with one it is cut as the package cuts it. The vectors of articles seen last
+        are kept, up to `cache_bytes` (1.5 kB a token with `minilm`), for other titles over them.
 
         Raises `ValueError` for an unknown model or one without a baseline and `OSError` where its files cannot be had.
         """
@@ -130,10 +132,15 @@ class Scorer:
         self._idf = defaultdict[int, float](lambda: 1.0)
         if idf_texts:
             self._idf = get_idf_dict([_readable(text) for text in idf_texts], self._tokenizer, nthreads=0)
+        self._most_windows = windows
         self._kept = OrderedDict[str, _Encoded]()  # articles, the one used last at the end
         self._kept_bytes, self._cache_bytes = 0, cache_bytes
-        suffix = "_windows" if dtype == "float32" else f"_windows_{dtype}"
-        self.hash: str = get_hash(name, layers, bool(idf_texts), rescale, False, True) + suffix
+        reading = (
+            "_windows",
+            "" if windows == MAX_WINDOWS else str(windows),
+            "" if dtype == "float32" else f"_{dtype}",
+        )
+        self.hash: str = get_hash(name, layers, bool(idf_texts), rescale, False, True) + "".join(reading)
         """Which model, layer and versions made a score; recorded with every score."""
 
     def score(self, titles: Sequence[str], articles: Sequence[str]) -> list[Score]:
@@ -193,7 +200,7 @@ class Scorer:
         cuts = [0]
         if len(ids) > self._room:
             first_tokens = {bisect_left(starts, start) for start, _ in sentence_spans(text_read)}
-            cuts = _cut(len(ids), sorted(first_tokens), self._room)[:MAX_WINDOWS]
+            cuts = _cut(len(ids), sorted(first_tokens), self._room)[: self._most_windows]
         ends = [*cuts[1:], min(len(ids), cuts[-1] + self._room)]
         return [
             _Window(

@@ -45,6 +45,15 @@ def test_short_articles_score_as_the_package_scores_them(scorer: Scorer) -> None
         assert score.f1 == pytest.approx(f1, abs=1e-5)
 
 
+def test_with_one_window_a_long_article_is_cut_as_the_package_cuts_it() -> None:
+    titles, articles = ["Museum of clocks opens in Lisbon"] * 2, [FILLER * 60 + NEWS, NEWS + FILLER * 80]
+
+    ours = Scorer("minilm", threads=1, windows=1)
+
+    for score, expected in zip(ours.score(titles, articles), package_scores(titles, articles), strict=True):
+        assert (score.precision, score.recall, score.f1) == pytest.approx(expected, abs=1e-5)
+
+
 def test_with_idf_common_words_count_as_little_as_in_the_package() -> None:
     titles, articles = [story.house_title for story in STORIES], [story.text for story in STORIES]
 
