@@ -22,13 +22,15 @@ def train(
     dataset: str = typer.Option(..., help="The data set: its name, its hash, or its folder."),
     name: str = typer.Option("", help="What the version is called; default: recipe and data set."),
     parent: str = typer.Option("champion", help="For a recipe that starts from an adapter: whose."),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Say what it will take, and train nothing."),
+    anyway: bool = typer.Option(False, "--anyway", help="Try it even if the memory seems too small."),
 ) -> None:
     """Train a model version. Interrupted, the same command goes on where it was."""
     from schemas.errors import Mendable
     from training.dataset import load_snapshot
     from training.processes import together
     from training.recipe import load_recipe
-    from training.version import make_version
+    from training.version import look_ahead, make_version
 
     settings = get_settings()
     try:
@@ -37,6 +39,17 @@ def train(
         raise Mendable(str(error)) from error
     snapshot = load_snapshot(settings.home, dataset)
     version = name or f"{Path(config).stem}-{snapshot.hash[:8]}"
+    if dry_run:
+        from training.dataset import TRAIN
+        from training.preflight import advice
+
+        shape, needed = look_ahead(settings, recipe, snapshot)
+        typer.echo(
+            f"{version}: {len(snapshot.examples(TRAIN)):,} examples of up to {shape.tokens:,} tokens, "
+            f"{shape.examples} at a time; {needed}"
+        )
+        typer.echo("it will fit" if needed.fits else f"it will not fit: {advice(recipe, shape)}")
+        return
     with together() as processes:
         out, err = console(), Console(stderr=True)
         out.quiet = err.quiet = not processes.first
@@ -57,7 +70,7 @@ def train(
                 words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {_memory_mb():,} MB"
                 bar.update(task, completed=step.number, total=step.of, description=words)
 
-            made = make_version(settings, recipe, snapshot, version, show, processes, parent)
+            made = make_version(settings, recipe, snapshot, version, show, processes, parent, anyway)
     if made is None:
         return
     log = made.log

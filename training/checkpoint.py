@@ -30,8 +30,10 @@ class State:
 
 
 def fingerprint(recipe: Recipe, base: str, items: Sequence[object]) -> str:
-    """What a checkpoint belongs to: recipe, base and examples decide every step."""
-    digest = hashlib.sha256(f"{recipe.model_dump_json()} {base}".encode())
+    """What a checkpoint belongs to: recipe, base and examples decide every step, not how it is fitted into memory."""
+    digest = hashlib.sha256(
+        f"{recipe.model_dump_json(exclude={'micro_batch_size', 'gradient_checkpointing'})} {base}".encode()
+    )
     for one in items:
         digest.update(repr(one).encode())
     return digest.hexdigest()

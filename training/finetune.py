@@ -282,6 +282,8 @@ def load_base(recipe: Recipe, base_model: str, base_revision: str) -> PreTrained
             # a CPU with this extension packs the weights at the first validation, and packed ones pass no gradient on
             module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
 
 

@@ -63,6 +63,8 @@ class Recipe(BaseModel):
     batch_size: int = Field(default=8, ge=1)
     micro_batch_size: int = Field(default=0, ge=0)
     """So many examples of a batch at a time, their gradients added up (the result is the same); 0: all at once."""
+    gradient_checkpointing: bool = False
+    """Keep only what passes between layers and compute the rest again: a third slower, a fraction of the memory."""
     patience: int = Field(default=0, ge=0)
     """Stop after so many epochs without a lower loss on the validation split, and keep the best weights; 0: never."""
     warmup_share: float = Field(default=0.05, ge=0, le=1)

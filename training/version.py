@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import torch
+
 from editorial import prompts
 from editorial.cut import cut
 from infra.database import make_engine, migrate
@@ -17,6 +19,7 @@ from schemas.records import ModelVersionRow
 from training.artefact import Kind, base_digests, find_model
 from training.dataset import TRAIN, VALIDATION, Snapshot
 from training.finetune import Step, TrainingLog, finetune, write_manifest
+from training.preflight import Estimate, Shape, advice, preflight
 from training.processes import Processes
 from training.recipe import Method, Recipe, Start
 
@@ -41,14 +44,17 @@ def make_version(
     progress: Callable[[Step], None],
     processes: Processes,
     parent: str = CHAMPION,
+    anyway: bool = False,
 ) -> Made | None:
     """Train `version` on the snapshot's training split and register it; an interrupted training goes on. A recipe that
     starts from an adapter starts from that of `parent`.
 
-    Of several processes the first one gets what was made, the others nothing. Raises `CannotTrain`.
+    Of several processes the first one gets what was made, the others nothing. Raises `CannotTrain`, also for what
+    will not fit into the memory, unless it is to be tried `anyway`.
     """
-    if recipe.base_model not in ("", settings.base_model):
-        raise CannotTrain(f"the recipe is for {recipe.base_model}: set COPYDESK_BASE_MODEL={recipe.base_model}")
+    shape, needed = look_ahead(settings, recipe, snapshot)
+    if not needed.fits and not anyway:
+        raise CannotTrain(f"this will take {needed}: {advice(recipe, shape)}; --anyway tries it all the same")
     engine = make_engine(settings)
     if processes.first:
         migrate(engine)
@@ -82,6 +88,14 @@ def make_version(
         )
     except ValueError as error:
         raise CannotTrain(str(error)) from error
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        raise CannotTrain(
+            f"out of memory with {shape.examples} examples of up to {shape.tokens} tokens at a time "
+            f"(estimated: {needed}): {advice(recipe, shape)}. With another micro_batch_size the same command goes on "
+            "after the last finished epoch"
+        ) from error
     if not processes.first:
         return None
     write_manifest(beside, log, facts(settings, recipe, version, snapshot.hash))
@@ -104,6 +118,29 @@ def make_version(
     registry.register(row)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return Made(row, log)
+
+
+def look_ahead(settings: Settings, recipe: Recipe, snapshot: Snapshot) -> tuple[Shape, Estimate]:
+    """What the training will take. Raises `CannotTrain` where it cannot even begin."""
+    if recipe.base_model not in ("", settings.base_model):
+        raise CannotTrain(f"the recipe is for {recipe.base_model}: set COPYDESK_BASE_MODEL={recipe.base_model}")
+    try:
+        return preflight(
+            recipe,
+            snapshot.examples(TRAIN),
+            lambda text: cut(text, settings.max_article_tokens),
+            settings.base_model,
+            settings.base_revision,
+        )
+    except ValueError as error:
+        raise CannotTrain(str(error)) from error
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """On a GPU it has a type of its own; the CPU's allocator only has words."""
+    return not isinstance(error, RuntimeError) or any(
+        words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )
 
 
 def facts(settings: Settings, recipe: Recipe, version: str, dataset_hash: str) -> dict[str, object]:

@@ -94,6 +94,17 @@ def test_the_same_seed_gives_the_same_adapter(tiny_base: Path, examples: tuple[E
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_gradient_checkpointing_changes_the_memory_and_not_the_result(
+    tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"epochs": 2, "lora_dropout": 0.1})
+
+    plain = train(recipe, examples, tiny_base, tmp_path / "plain")
+    again = train(recipe.model_copy(update={"gradient_checkpointing": True}), examples, tiny_base, tmp_path / "again")
+
+    assert again.losses == pytest.approx(plain.losses, rel=1e-5)
+
+
 @pytest.mark.parametrize("quantization", [Quantization.int8, Quantization.nf4])
 def test_a_quantized_base_trains_on_a_cpu(
     quantization: Quantization, tiny_base: Path, examples: tuple[Example, ...], tmp_path: Path

@@ -55,3 +55,27 @@ def test_what_cannot_be_trained_is_told_in_words(house: Settings, tmp_path: Path
     assert "another name" in run(
         "train", str(tmp_path / "short.yaml"), "--dataset", "rows", "--name", "one", fails=True
     )
+
+
+def test_a_dry_run_says_what_it_will_take_and_trains_nothing(house: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("max_tokens: 512\nbatch_size: 4\n")
+
+    printed = run("train", str(tmp_path / "mine.yaml"), "--dataset", "rows", "--name", "mine", "--dry-run")
+
+    assert "4 at a time" in printed
+    assert "it will fit" in printed
+    assert not (house.artefacts / "mine").exists()
+
+
+def test_what_will_not_fit_is_refused_with_advice_and_can_be_tried_anyway(house: Settings, tmp_path: Path) -> None:
+    (tmp_path / "huge.yaml").write_text("max_tokens: 512\nbatch_size: 4\nlora_rank: 900000000\n")
+    words = ("train", str(tmp_path / "huge.yaml"), "--dataset", "rows", "--name", "huge")
+
+    assert "will not fit" in run(*words, "--dry-run")
+    refused = run(*words, fails=True)
+    tried = run(*words, "--anyway", fails=True)  # the adapter's first matrix alone is larger than the memory
+
+    assert "micro_batch_size: 2" in refused
+    assert "--anyway" in refused
+    assert "out of memory with 4 examples" in tried
+    assert "quantization: 4bit" in tried
