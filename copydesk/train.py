@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ def train(
     """Train a model version. Interrupted, the same command goes on where it was."""
     from schemas.errors import Mendable
     from training.dataset import load_snapshot
+    from training.finetune import memory_mb
     from training.processes import together
     from training.recipe import load_recipe
     from training.version import look_ahead, make_version
@@ -67,7 +67,7 @@ def train(
             task = bar.add_task("loading the base model", total=None)
 
             def show(step: Step) -> None:
-                words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {_memory_mb():,} MB"
+                words = f"loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s, {step.memory_mb:,} MB"
                 bar.update(task, completed=step.number, total=step.of, description=words)
 
             made = make_version(settings, recipe, snapshot, version, show, processes, parent, anyway)
@@ -79,17 +79,8 @@ def train(
         + (f", validation {min(log.validation_losses):.3f}" if log.validation_losses else "")
         + (f", went on after step {log.resumed_at}" if log.resumed_at else ""),
         f"{log.seconds:.0f} s, {log.tokens / max(log.seconds, 1e-9):,.0f} tokens/s, "
-        f"{log.trainable_parameters:,} parameters trained, {_memory_mb():,} MB memory at most",
+        f"{log.trainable_parameters:,} parameters trained, {memory_mb():,} MB memory at most",
         f"registered; it serves nobody until `copydesk models promote {version}`",
         sep="\n",
         highlight=False,
     )
-
-
-def _memory_mb() -> int:
-    """The process's peak: of the GPU where there is one, else of the main memory."""
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.max_memory_allocated() / 2**20)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -192,6 +192,10 @@ class Settings(BaseSettings):
     dataset_database_url: SecretStr = Field(
         default=SecretStr(""), description="SQLAlchemy address that `copydesk dataset import --sql` asks."
     )
+    tensorboard_dir: str = Field(default="", description="Folder for the curves of trainings; empty: none are drawn.")
+    mlflow_tracking_uri: str = Field(
+        default="", description="MLflow server (or sqlite:///…) that gets the curves of trainings; empty: none does."
+    )
     training_config: str = Field(default="demo", description="Name or path of the training recipe's YAML.")
     golden_examples: str = Field(
         default="",

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import platform
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -61,6 +62,11 @@ class Step:
     loss: float
     tokens_per_second: float
     seconds_left: float
+    learning_rate: float
+    memory_mb: int
+    """The process's peak so far: of the GPU where there is one, else of the main memory."""
+    validation_loss: float | None = None
+    """Of the epoch that this step ended."""
 
     def __str__(self) -> str:
         return f"step {self.number} of {self.of}, loss {self.loss:.3f}"
@@ -174,15 +180,17 @@ class Learning:
 
             state = replace(state, step=state.step + 1, losses=(*state.losses, loss))
             tokens += sum(one.tokens for one in batch)
-            seconds = time.monotonic() - began
-            left = seconds / (state.step - resumed_at) * (steps - state.step)
-            self.progress(Step(state.step, steps, loss, tokens / seconds, left))
+            validation_loss = None
             if state.step % steps_per_epoch == 0 or state.step == steps:
                 if held_back:
                     validation_loss = self._mean_loss(held_back, loss_of)
                     state, best = _validated(state, best, validation_loss, trainable)
                 if file and processes.first:
                     save(file, belongs_to, state, trainable, optimizer, best)
+            seconds = time.monotonic() - began
+            left = seconds / (state.step - resumed_at) * (steps - state.step)
+            speed = tokens / seconds
+            self.progress(Step(state.step, steps, loss, speed, left, rate, memory_mb(), validation_loss))
         seconds = time.monotonic() - began
 
         if recipe.patience and best:
@@ -225,6 +233,13 @@ def add_gradients(
         part.backward()  # type: ignore[no-untyped-call]
         loss += part.item()
     return loss
+
+
+def memory_mb() -> int:
+    """The process's peak: of the GPU where there is one, else of the main memory."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated() / 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def _validated(

@@ -28,10 +28,11 @@ from infra.settings import Settings, get_settings
 from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
 from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
-from training.finetune import TrainingLog, finetune, write_manifest
+from training.finetune import Step, finetune, write_manifest
 from training.gate_report import write_report
 from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
+from training.tracking import tracked
 from training.trial import Bench, Candidate, try_out
 from training.version import facts
 
@@ -128,18 +129,24 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> str:
     approved = sum(example.title == example.title_before for example in examples)
     what = f"training {this.version} on {len(examples) - approved} corrections and {approved} approvals"
     this.say(f"{what}: loading the base model")
-    log: TrainingLog = finetune(
-        recipe,
-        examples,
-        base_model=settings.base_model,
-        base_revision=settings.base_revision,
-        base_name=base_name,
-        parent=this.parent_adapter,
-        out=this.artefact,
-        cut=this.cut,
-        threads=settings.threads,
-        progress=lambda words: this.say(f"{what}: {words}"),
-    )
+    with tracked(settings, this.version, recipe) as draw:
+
+        def hear(step: Step) -> None:
+            this.say(f"{what}: {step}")
+            draw(step)
+
+        log = finetune(
+            recipe,
+            examples,
+            base_model=settings.base_model,
+            base_revision=settings.base_revision,
+            base_name=base_name,
+            parent=this.parent_adapter,
+            out=this.artefact,
+            cut=this.cut,
+            threads=settings.threads,
+            progress=hear,
+        )
     described = facts(settings, recipe, this.version, dataset_hash)
     parent = this.champion.version if this.champion else None
     write_manifest(this.artefact, log, described | {"run_id": str(this.run_id), "parent": parent})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +23,7 @@ from training.finetune import Step, TrainingLog, finetune, write_manifest
 from training.preflight import Estimate, Shape, advice, preflight
 from training.processes import Processes
 from training.recipe import Method, Recipe, Start
+from training.tracking import tracked
 
 
 class CannotTrain(Mendable):
@@ -70,22 +72,31 @@ def make_version(
     if begins_with and begins_with.adapter is None:
         raise CannotTrain(f"{parent} has no adapter to start from: take a version that was trained as one")
     base_name, base_revision = base_identity(settings)
+    drawing: AbstractContextManager[Callable[[Step], None]] = nullcontext(lambda step: None)
+    if processes.first:
+        drawing = tracked(settings, version, recipe)
+
+    def hear(step: Step) -> None:
+        progress(step)
+        draw(step)
+
     try:
-        log = finetune(
-            recipe,
-            snapshot.examples(TRAIN),
-            base_model=settings.base_model,
-            base_revision=settings.base_revision,
-            base_name=base_name,
-            parent=begins_with.adapter if begins_with else None,
-            out=beside,
-            cut=lambda text: cut(text, settings.max_article_tokens),
-            threads=settings.threads,
-            progress=progress,
-            validation=snapshot.examples(VALIDATION),
-            checkpoints=checkpoints,
-            processes=processes,
-        )
+        with drawing as draw:
+            log = finetune(
+                recipe,
+                snapshot.examples(TRAIN),
+                base_model=settings.base_model,
+                base_revision=settings.base_revision,
+                base_name=base_name,
+                parent=begins_with.adapter if begins_with else None,
+                out=beside,
+                cut=lambda text: cut(text, settings.max_article_tokens),
+                threads=settings.threads,
+                progress=hear,
+                validation=snapshot.examples(VALIDATION),
+                checkpoints=checkpoints,
+                processes=processes,
+            )
     except ValueError as error:
         raise CannotTrain(str(error)) from error
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
