@@ -19,7 +19,6 @@ from sqlmodel import Session, col, func, select
 
 from copydesk.console import BAD, DIM, GOOD, console, plain
 from copydesk.explanation import find
-from editorial import flagger
 from editorial.bertscore import Scorer
 from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
@@ -33,6 +32,7 @@ from workers.generator.rollout import Rollout, objection, server_path
 from workers.generator.worker import Generator
 from workers.retrainer.announce import adapter_event
 from workers.scorer.judgement import judge
+from workers.scorer.policies import Policies
 
 FIRST_PAUSE_S = 0.5
 
@@ -205,8 +205,8 @@ def _old_title(database: Database, article: Article, adapter: Adapter) -> Title 
 
 def _judge(settings: Settings, titles: Sequence[Title]) -> list[Judged]:
     scorer = Scorer(settings.scorer_model, settings.threads)
-    threshold = settings.review_precision_below or flagger.default_threshold(settings.scorer_model)
-    return [_judged(scored) for scored in judge(titles, scorer, threshold, audit_share=0.0)]
+    policies = Policies(settings, scorer.hash)
+    return [_judged(scored) for scored in judge(titles, scorer, policies.of, audit_share=0.0)]
 
 
 def _judged(scored: ScoredTitle) -> Judged:

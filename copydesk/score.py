@@ -19,6 +19,7 @@ from schemas.errors import Mendable
 
 if TYPE_CHECKING:  # torch stays out of `--help`
     from editorial.bertscore import Score, Scorer
+    from editorial.flagger import Policy
 
 _AT_ONCE = 64
 _LONGEST_LINE = 10_000_000
@@ -46,6 +47,7 @@ Answer = dict[str, Any]
 
 def score(
     file: Path = typer.Argument(help="JSONL with title, text and, if wanted, id, reference, language; `-`: stdin."),
+    version: str = typer.Option("", help="Judge as titles of this model version are judged; default: as new ones."),
     as_json: bool = typer.Option(False, "--json", help="A line of JSON per title, with all that is known of it."),
 ) -> None:
     """Score titles against their articles: support, house rules, and whether a person should look.
@@ -59,7 +61,7 @@ def score(
     except OSError as error:
         raise CannotScore(f"cannot read {file}: {error.strerror}") from error
     with source as lines:
-        for answer in answers(lines, settings):
+        for answer in answers(lines, settings, version):
             wrong += "error" in answer
             # escapes what is no character: half a surrogate pair can be scored, but not be written
             typer.echo(json.dumps(answer) if as_json else _words(answer).encode("utf-8", "replace").decode())
@@ -67,28 +69,31 @@ def score(
         raise CannotScore(f"{wrong} lines of {file} could not be scored; each says why")
 
 
-def answers(lines: IO[str], settings: Settings, longest_line: int = _LONGEST_LINE) -> Iterator[Answer]:
+def answers(
+    lines: IO[str], settings: Settings, version: str = "", longest_line: int = _LONGEST_LINE
+) -> Iterator[Answer]:
     """One answer per line, in order; a file larger than the memory will do."""
     from editorial.bertscore import Scorer
+    from workers.scorer.policies import Policies
 
     scorer = Scorer(settings.scorer_model, settings.threads)
+    policy = Policies(settings, scorer.hash).of(version)
     numbered = enumerate(_lines(lines, longest_line), 1)
     while chunk := list(islice(numbered, _AT_ONCE)):
         rows = [_row(line, number) for number, line in chunk]
-        judged = iter(_judge([row for row in rows if isinstance(row, Row)], scorer, settings))
+        judged = iter(_judge([row for row in rows if isinstance(row, Row)], scorer, policy))
         yield from (next(judged) if isinstance(row, Row) else row for row in rows)
 
 
-def _judge(rows: Sequence[Row], scorer: Scorer, settings: Settings) -> list[Answer]:
+def _judge(rows: Sequence[Row], scorer: Scorer, policy: Policy) -> list[Answer]:
     from editorial import flagger, rules
 
-    threshold = settings.review_precision_below or flagger.default_threshold(settings.scorer_model)
     scores = scorer.score([row.title for row in rows], [row.text for row in rows])
     compared = scorer.score([row.title for row in rows], [row.reference for row in rows])
     found: list[Answer] = []
     for row, of_article, of_reference in zip(rows, scores, compared, strict=True):
         violations = rules.check(row.title, row.text, row.language)
-        decision = flagger.decide(of_article.precision, violations, threshold, audit_draw=False)
+        decision = flagger.decide(row.title, row.text, of_article, violations, policy, audit_draw=False)
         found.append(
             {
                 "id": row.id,
@@ -97,6 +102,7 @@ def _judge(rows: Sequence[Row], scorer: Scorer, settings: Settings) -> list[Answ
                 "evidence": of_article.evidence,
                 "weakest_word": asdict(of_article.weakest) if of_article.weakest else None,
                 "rules": [violation.model_dump() for violation in violations],
+                "probability": decision.probability,
                 "decision": "publish" if decision.publish else "review",
                 "reasons": decision.reasons,
                 "scorer": scorer.hash,

@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     review_precision_below: float = Field(
         default=0.0, description="Titles with a lower BERTScore precision go to review; 0: the scorer's own default."
     )
+    review_share: float = Field(
+        default=0.2, gt=0, le=1, description="Share of titles that the learned flagger sends to review."
+    )
     audit_share: float = Field(
         default=0.02, ge=0, le=1, description="Share of unflagged titles sent to review all the same."
     )

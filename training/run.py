@@ -17,9 +17,10 @@ from uuid import UUID
 
 import typer
 
-from editorial import prompts
+from editorial import calibration, prompts
 from editorial.bertscore import Scorer
 from editorial.cut import cut
+from editorial.flagger import Calibration
 from infra import lease
 from infra.artefacts import WHOLE
 from infra.database import make_engine
@@ -29,6 +30,7 @@ from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
 from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
 from training.finetune import Step, finetune, write_manifest
+from training.flagging import learn
 from training.gate_report import write_report
 from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
@@ -112,8 +114,9 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     tables = read_tables(engine)
     selection = choose(tables, retraining_rules(settings))
     snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
-    digest = train(this, selection, snapshot.hash)
-    gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories), digest)
+    scorer = Scorer(settings.scorer_model, settings.threads)
+    digest = train(this, selection, snapshot.hash, learn(tables, scorer, settings))
+    gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories), digest, scorer)
     result = report(this, selection, snapshot.hash, digest, gate, time.monotonic() - began)
     partial = folder / f"{RESULT_FILE}.part"
     partial.write_text(result.model_dump_json(indent=1))
@@ -121,7 +124,7 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     return result
 
 
-def train(this: Run, selection: Selection, dataset_hash: str) -> str:
+def train(this: Run, selection: Selection, dataset_hash: str, flagger: Calibration | None = None) -> str:
     """Fine-tune, and describe the artefact in its manifest. Returns the digest of what was written."""
     settings, recipe = this.settings, this.recipe
     base_name, _ = base_identity(settings)
@@ -147,17 +150,18 @@ def train(this: Run, selection: Selection, dataset_hash: str) -> str:
             threads=settings.threads,
             progress=hear,
         )
+    if flagger is not None:
+        calibration.save(flagger, this.artefact)
     described = facts(settings, recipe, this.version, dataset_hash)
     parent = this.champion.version if this.champion else None
     write_manifest(this.artefact, log, described | {"run_id": str(this.run_id), "parent": parent})
     return digest_folder(this.artefact)
 
 
-def evaluate(this: Run, holdout: tuple[ArticleRow, ...], digest: str) -> GateReport:
+def evaluate(this: Run, holdout: tuple[ArticleRow, ...], digest: str, scorer: Scorer) -> GateReport:
     """The candidate's trial; its report is written into the run's folder, for people."""
     settings = this.settings
     candidate = Candidate(this.version, this.artefact, digest, this.recipe.prompt_version)
-    scorer = Scorer(settings.scorer_model, settings.threads)
     bench = Bench(settings, load_golden(settings.golden_examples), scorer, this.say)
     gate = try_out(candidate, this.champion, holdout, bench)
     write_report(this.folder, this.version, this.champion.version if this.champion else None, gate)

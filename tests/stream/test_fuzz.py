@@ -18,6 +18,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from editorial.bertscore import Score
+from editorial.flagger import Policy
 from infra.database import make_engine, migrate
 from infra.kafka import BATCH_OVERHEAD_BYTES, DEAD_LETTER_ROOM_BYTES
 from infra.settings import Settings
@@ -195,7 +196,7 @@ def test_what_is_too_much_is_buried_in_a_letter_that_can_be_sent(
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> Iterator[Reader]:
     with ThreadPoolExecutor(1) as executor:
-        work = partial(judge, scorer=Even(), threshold=0.4, audit_share=0.5)
+        work = partial(judge, scorer=Even(), policy_of=lambda version: Policy(0.4), audit_share=0.5)
         lane = scorer_lane(Batcher(work, executor, 8))
         yield runner.run(readers(tmp_path_factory.mktemp("scorer"), [lane]))[lane.topic.name]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from editorial import flagger, rules
 from editorial.bertscore import Score
+from editorial.flagger import Policy
 from schemas.events import Origin, ScoredTitle, Title
 
 
@@ -19,20 +20,26 @@ class Scorer(Protocol):
         """One score per pair, in their order."""
 
 
-def judge(titles: Sequence[Title], scorer: Scorer, threshold: float, audit_share: float) -> list[ScoredTitle]:
+def judge(
+    titles: Sequence[Title], scorer: Scorer, policy_of: Callable[[str], Policy], audit_share: float
+) -> list[ScoredTitle]:
     """One scored title per title, in their order; it belongs on `review` if it has review reasons, else on `published`.
+
+    `policy_of` a model version says by what its titles are judged.
 
     The same title gets the same verdict every time, the draw for the audit included.
     """
     scores = scorer.score([title.text for title in titles], [title.article.text for title in titles])
     return [
-        _scored(title, score, scorer.hash, threshold, audit_share) for title, score in zip(titles, scores, strict=True)
+        _scored(title, score, scorer.hash, policy_of(title.model_version), audit_share)
+        for title, score in zip(titles, scores, strict=True)
     ]
 
 
-def _scored(title: Title, score: Score, scorer_hash: str, threshold: float, audit_share: float) -> ScoredTitle:
+def _scored(title: Title, score: Score, scorer_hash: str, policy: Policy, audit_share: float) -> ScoredTitle:
     violations = rules.check(title.text, title.article.text, title.article.language)
-    decision = flagger.decide(score.precision, violations, threshold, flagger.drawn(title.title_id, audit_share))
+    draw = flagger.drawn(title.title_id, audit_share)
+    decision = flagger.decide(title.text, title.article.text, score, violations, policy, audit_draw=draw)
     return ScoredTitle(
         title_id=title.title_id,
         article_id=title.article.article_id,

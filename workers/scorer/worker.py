@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from editorial import flagger
 from editorial.bertscore import Scorer
 from infra.observability import metrics, tracing
 from infra.settings import Settings
@@ -16,6 +15,7 @@ from schemas.events import Origin, ScoredTitle, Title
 from schemas.topics import PUBLISHED, REVIEW, TITLES
 from workers.scorer.batcher import Batcher
 from workers.scorer.judgement import judge
+from workers.scorer.policies import Policies
 from workers.stream import Lane, Outlet, run
 
 
@@ -25,10 +25,12 @@ class Judge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._scorer: Scorer | None = None
+        self._policies: Policies | None = None
 
     def load(self) -> None:
         """Load the model. Blocks for seconds."""
-        self._scorer = Scorer(self._settings.scorer_model, self._settings.threads)
+        scorer = Scorer(self._settings.scorer_model, self._settings.threads)
+        self._scorer, self._policies = scorer, Policies(self._settings, scorer.hash)
 
     def ready(self) -> str | None:
         """None once the model is loaded."""
@@ -37,10 +39,10 @@ class Judge:
     def __call__(self, titles: Sequence[Title]) -> list[ScoredTitle]:
         """Judge titles together; `load` comes first."""
         assert self._scorer is not None, "on_start comes before the first message"
-        threshold = self._settings.review_precision_below or flagger.default_threshold(self._settings.scorer_model)
+        assert self._policies is not None
         metrics.SCORE_BATCH.observe(len(titles))
         with metrics.SCORE_SECONDS.time():
-            return judge(titles, self._scorer, threshold, self._settings.audit_share)
+            return judge(titles, self._scorer, self._policies.of, self._settings.audit_share)
 
 
 def main(settings: Settings) -> None:

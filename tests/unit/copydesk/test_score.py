@@ -75,7 +75,7 @@ def test_any_text_gets_a_verdict_even_half_a_surrogate_pair() -> None:
 def test_a_line_without_end_is_passed_over() -> None:
     huge = json.dumps({"title": "A", "text": "word " * 400_000})
 
-    found = list(answers(io.StringIO(f"{huge}\n{json.dumps(rows()[0])}\n"), Settings(), 500_000))
+    found = list(answers(io.StringIO(f"{huge}\n{json.dumps(rows()[0])}\n"), Settings(), longest_line=500_000))
 
     assert "too long" in found[0]["error"]
     assert found[1]["decision"] == "publish"

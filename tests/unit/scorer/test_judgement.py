@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from editorial.bertscore import Score
+from editorial.flagger import Policy
 from schemas.envelope import Envelope
 from schemas.events import Article, Event, ScoredTitle, Title
 from schemas.topics import PUBLISHED, REVIEW, TITLES, Topic
@@ -48,7 +49,7 @@ def make_title(text: str, article: Article | None = None) -> Title:
 
 
 def verdict(text: str, *, audit_share: float = 0.0) -> ScoredTitle:
-    return judge([make_title(text)], WordScorer(), 0.5, audit_share)[0]
+    return judge([make_title(text)], WordScorer(), lambda version: Policy(0.5), audit_share)[0]
 
 
 def test_a_supported_title_has_no_reason_for_review() -> None:
@@ -99,7 +100,7 @@ async def test_the_lane_sends_good_titles_to_published_and_doubtful_ones_to_revi
             sent.append((topic, event))
 
     def work(titles: Sequence[Title]) -> list[ScoredTitle]:
-        return judge(titles, WordScorer(), 0.5, 0.0)
+        return judge(titles, WordScorer(), lambda version: Policy(0.5), 0.0)
 
     with ThreadPoolExecutor(1) as executor:
         scoring = lane(Batcher(work, executor, 8))

@@ -1,0 +1,68 @@
+"""What the flagger learns from curators' verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from editorial.bertscore import Scorer
+from editorial.flagger import signs
+from infra.settings import Settings
+from schemas.records import CorrectionRow
+from tests.learning_samples import article_row, correction_row, tale
+from training.dataset.tables import Tables
+from training.flagging import learn
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return Scorer(threads=1)
+
+
+def tables(number: int, *, audited: bool = False) -> Tables:
+    """Titles of another story were corrected, the house's own approved."""
+    articles = [article_row(at) for at in range(2 * number)]
+    corrections = [_verdict(at, at < number) for at in range(2 * number)]
+    drawn = frozenset(row.title_id for row in corrections if row.verdict == "approved") if audited else frozenset()
+    return Tables(corrections, articles, drawn, frozenset())
+
+
+def _verdict(at: int, corrected: bool) -> CorrectionRow:
+    row = correction_row(
+        article_row(at), tale(at).house_title, verdict="corrected" if corrected else "approved", minute=at
+    )
+    row.title_before = tale(at + 1).house_title if corrected else tale(at).house_title
+    return row
+
+
+def test_titles_over_the_wrong_article_are_learned_to_be_likely_corrections(scorer: Scorer, tmp_path: Path) -> None:
+    learned = learn(tables(22), scorer, Settings(home=tmp_path))
+    assert learned is not None
+
+    def probability(title: str, article: str) -> float:
+        return learned.probability(signs(title, article, scorer.score([title], [article])[0], ()))
+
+    for at in range(60, 66):
+        right = probability(tale(at).house_title, tale(at).text)
+        assert probability(tale(at + 1).house_title, tale(at).text) > max(0.5, right)
+    assert (learned.verdicts, learned.corrected, learned.scorer) == (44, 22, scorer.hash)
+
+
+def test_approvals_of_an_audit_make_a_correction_less_likely_overall(scorer: Scorer, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, audit_share=0.02)
+    plain, drawn = learn(tables(20), scorer, settings), learn(tables(20, audited=True), scorer, settings)
+    assert plain is not None
+    assert drawn is not None
+
+    middling = {"unsupported": 0.35, "length": 0.6}
+    assert drawn.probability(middling) < plain.probability(middling)
+
+
+def test_too_few_verdicts_and_spiked_articles_teach_nothing(scorer: Scorer, tmp_path: Path) -> None:
+    spiked = tables(22)
+    for row in spiked.corrections[:5]:
+        row.verdict = "spiked"
+
+    assert learn(tables(19), scorer, Settings(home=tmp_path)) is None
+    assert learn(spiked, scorer, Settings(home=tmp_path)) is None

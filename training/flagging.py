@@ -1,0 +1,58 @@
+"""The flagger learns with every training: what curators said of models' titles, as a calibration of the new version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from uuid import UUID
+
+from editorial import calibration, rules
+from editorial.bertscore import Scorer
+from editorial.calibration import Judged
+from editorial.flagger import Calibration, signs
+from infra.settings import Settings
+from schemas.events import Verdict
+from schemas.records import ArticleRow, CorrectionRow
+from training.dataset.tables import Tables
+
+MOST = 2000
+"""Verdicts that are learned from, the newest ones: models change, and scoring takes time."""
+
+
+def learn(tables: Tables, scorer: Scorer, settings: Settings) -> Calibration | None:
+    """From the newest verdicts; None while there are too few of either kind.
+
+    A spiked article says nothing of its title and is left out. Titles that nobody was shown have no verdict: the
+    audited ones, drawn at random from them, each stand for `1 / audit_share` titles.
+    """
+    articles = {(article.article_id, article.revision): article for article in tables.articles}
+    newest = sorted(tables.corrections, key=lambda row: (row.decided_at, row.correction_id.bytes))[-MOST:]
+    rows = [
+        row
+        for row in newest
+        if row.verdict != Verdict.spiked and row.title_before.strip() and (row.article_id, row.revision) in articles
+    ]
+    judged = _judged(rows, articles, tables.audited, scorer, 1 / settings.audit_share if settings.audit_share else 1.0)
+    return calibration.fit(judged, scorer.hash, settings.review_share)
+
+
+def _judged(
+    rows: Sequence[CorrectionRow],
+    articles: Mapping[tuple[UUID, int], ArticleRow],
+    audited: AbstractSet[UUID],
+    scorer: Scorer,
+    audit_weight: float,
+) -> list[Judged]:
+    texts = [articles[row.article_id, row.revision] for row in rows]
+    scores = scorer.score([row.title_before for row in rows], [article.text for article in texts])
+    found = []
+    for row, article, score in zip(rows, texts, scores, strict=True):
+        violations = rules.check(row.title_before, article.text, article.language)
+        found.append(
+            Judged(
+                signs(row.title_before, article.text, score, violations),
+                corrected=row.verdict == Verdict.corrected,
+                weight=audit_weight if row.title_id in audited else 1.0,
+            )
+        )
+    return found
