@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import grapheme
 
-from editorial import acronyms, figures, genres, names
+from editorial import acronyms, figures, genres, names, phrasing
 from schemas.events import Violation
 
 MAX_LENGTH = 60
@@ -115,6 +115,22 @@ def _dataset(title: str, article: str) -> str:
     return "" if genres.says_purpose(title) else "The title does not say what the dataset is good for."
 
 
+def _clickbait(title: str, article: str) -> str:
+    found = phrasing.tease(title)
+    return f"“{found}” teases instead of telling." if found else ""
+
+
+def _copied(title: str, article: str) -> str:
+    return (
+        "It is the beginning of the article, word for word." if phrasing.copies_first_sentence(title, article) else ""
+    )
+
+
+def _language(title: str, article: str) -> str:
+    found = phrasing.foreign_language(title, article)
+    return f"It is in {found}, the article is not." if found else ""
+
+
 def _listed(what: str, found: list[str]) -> str:
     return f"{what}: {', '.join(found)}." if found else ""
 
@@ -125,11 +141,14 @@ RULES: dict[str, Rule] = {
     "quotation_marks": Rule(_quotation_marks),
     "prompt_leakage": Rule(_prompt_leakage),
     "several_lines": Rule(_several_lines, of_any_length=True),
+    "language": Rule(_language),
     "acronym": Rule(_acronym, english_only=True),
     "jargon": Rule(_jargon, english_only=True),
     "number_not_in_article": Rule(_number),
     "name_not_in_article": Rule(_name, english_only=True),
     "compilation": Rule(_compilation, english_only=True),
     "dataset": Rule(_dataset, english_only=True),
+    "copied": Rule(_copied),
+    "clickbait": Rule(_clickbait, english_only=True),
 }
 """Every rule by its name, in the order in which a curator reads them."""

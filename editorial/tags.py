@@ -20,11 +20,14 @@ TAG_OF_RULE: dict[str, str] = {
     "quotation_marks": "quoted",
     "prompt_leakage": "other",
     "several_lines": "other",
+    "language": "other",
     "acronym": "jargon_or_acronym",
     "jargon": "jargon_or_acronym",
     "number_not_in_article": "not_in_article",
     "name_not_in_article": "not_in_article",
     "compilation": "compilation_missed",
     "dataset": "dataset_missed",
+    "copied": "dull",
+    "clickbait": "other",
 }
-"""The tag that a broken house rule stands for; `dull` is for people only."""
+"""The tag that a broken house rule stands for."""

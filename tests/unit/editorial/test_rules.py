@@ -30,6 +30,7 @@ def broken(title: str, article: str = ARTICLE, language: str = "en") -> set[str]
         "AI start-up Harbor Labs is here to stay",
         "It’s official: Harbor Labs can hear you",
         "Why Harbor Labs doesn't fear GPT-4",
+        "Harbor Labs has raised money",  # so short that there is hardly another way
     ],
 )
 def test_a_good_title_breaks_no_rule(title: str) -> None:
@@ -59,10 +60,35 @@ def test_a_good_title_breaks_no_rule(title: str) -> None:
         ("Customers like GPT-5", "name_not_in_article"),
         ("Money for Harbor Capital", "name_not_in_article"),
         ("Why Harbor Lantern raises money", "name_not_in_article"),
+        ("You won't believe what Harbor Labs raised", "clickbait"),
+        ("Here's why Harbor Labs hires", "clickbait"),
+        ("Harbor Labs raises money!!", "clickbait"),
+        ("Everything you need to know about Harbor Labs", "clickbait"),
+        ("Harbor Labs has raised $56.8 million in a second", "copied"),
     ],
 )
 def test_a_broken_rule_is_named(title: str, rule: str) -> None:
     assert broken(title) == {rule}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Harbor Labs und die Sprache für alle",
+        "Les mots du Harbor Labs pour toutes les langues",
+        "Лаборатория получила деньги",
+        "ハーバー研究所が資金を調達",
+    ],
+)
+def test_a_title_in_another_language_than_the_article_is_found(title: str) -> None:
+    assert "language" in broken(title)
+
+
+def test_a_title_in_the_article_s_own_language_is_not_foreign() -> None:
+    article = "Das Labor hat Geld bekommen und wird damit eine Stiftung für Uhren in der Stadt gründen."
+
+    assert "language" not in broken("Das Labor und eine Stiftung für Uhren", article, "de")
+    assert "language" in broken("The lab and its foundation for the clocks of the city", article, "de")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +122,9 @@ def test_a_reason_names_what_is_wrong() -> None:
 
 
 def test_rules_about_english_words_keep_silent_on_other_languages() -> None:
-    assert broken("Das Haus der Zukunft hört auf ASR", ARTICLE, "de") == set()
-    assert broken("Harbor Labs bekommt 65 Millionen", ARTICLE, "de-CH") == {"number_not_in_article"}
+    article = "Das Labor und die Stadt bauen ein Haus der Zukunft, das auf die Bewohner hört. Es ist nicht fertig."
+    assert broken("Das Haus der Zukunft hört auf ASR", article, "de") == set()
+    assert broken("Harbor Labs bekommt 65 Millionen", article, "de-CH") == {"number_not_in_article"}
 
 
 def test_an_article_without_a_language_counts_as_english() -> None:
