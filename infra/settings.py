@@ -136,6 +136,14 @@ class Settings(BaseSettings):
     )
     usd_per_million_input_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
+    price_file: Path | None = Field(
+        default=None, description="YAML file with prices of models and GPUs; default: the one that comes along."
+    )
+    teacher_url: str = Field(
+        default="", description="OpenAI-compatible base address (…/v1) of `copydesk label`; empty: OpenAI's own."
+    )
+    teacher_key: SecretStr = Field(default=SecretStr(""), description="API key for it.")
+    teacher_timeout_s: float = Field(default=120.0, gt=0, description="Seconds one answer of the teacher may take.")
     torch_threads: int = Field(default=0, ge=0, description="Threads per torch process; 0: half of the cores.")
 
     # judgement
@@ -314,7 +322,7 @@ class Settings(BaseSettings):
             return init_settings, env_settings
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=folder)
 
-    @field_validator("model_server_url", "maven_repository", "trace_endpoint")
+    @field_validator("model_server_url", "teacher_url", "maven_repository", "trace_endpoint")
     @classmethod
     def _no_password(cls, address: str) -> str:
         """These addresses are shown in messages."""

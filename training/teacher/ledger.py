@@ -1,0 +1,210 @@
+"""What was asked of a teacher, what it answered and what that cost: a file that is only ever appended to.
+
+Every request is written down before it goes out, with the most it can cost. One that was sent and never heard of again
+(the process was killed, the connection broke) counts at that most, for the teacher may have billed it: a budget holds
+over any number of kills. The file outlives a kill -9 of its writer; a line that it left half written is cut off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from schemas.errors import Invalid
+
+NOTHING = Decimal(0)
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Sent(_Line):
+    """A request is about to go out; it costs at most so much."""
+
+    kind: Literal["sent"] = "sent"
+    key: str
+    most: Decimal
+
+
+class Answered(_Line):
+    """The answer as the model gave it; `chunk` names the batch it came with."""
+
+    kind: Literal["answered"] = "answered"
+    key: str
+    text: str
+    model: str
+    finish: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    usd: Decimal
+    chunk: str = ""
+
+
+class Failed(_Line):
+    """The request was turned away before anything was billed."""
+
+    kind: Literal["failed"] = "failed"
+    key: str
+    why: str
+
+
+class Lost(_Line):
+    """No answer that can be read: it may have been billed."""
+
+    kind: Literal["lost"] = "lost"
+    key: str
+    why: str
+
+
+class Refused(_Line):
+    """The teacher will never answer this one; `why` is what it says."""
+
+    kind: Literal["refused"] = "refused"
+    key: str
+    why: str
+
+
+class Dropped(_Line):
+    """The model does not take this parameter: it is left out from now on."""
+
+    kind: Literal["dropped"] = "dropped"
+    parameter: str
+
+
+class Submitting(_Line):
+    """A batch is about to be made, of these requests with the most that each can cost."""
+
+    kind: Literal["submitting"] = "submitting"
+    chunk: str
+    most: dict[str, Decimal]
+
+
+class Submitted(_Line):
+    """The teacher's name for it."""
+
+    kind: Literal["submitted"] = "submitted"
+    chunk: str
+    batch: str
+
+
+class Ended(_Line):
+    """All that can be had of the batch is written above; or it was never made."""
+
+    kind: Literal["ended"] = "ended"
+    chunk: str
+    status: str
+
+
+Line = Sent | Answered | Failed | Lost | Refused | Dropped | Submitting | Submitted | Ended
+_LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind")])
+
+
+class Ledger:
+    """The file as it stands. Reads and writes at once; `open_ledger` makes one."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.answers: dict[str, Answered] = {}
+        self.refused: dict[str, str] = {}
+        self.dropped: list[str] = []
+        self.batches: dict[str, str] = {}
+        """Batches that run, by their chunk; the name is empty where the process died before it knew it."""
+        self._open: dict[str, Decimal] = {}
+        self._held: dict[str, dict[str, Decimal]] = {}
+        self._paid: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._from_chunk: set[tuple[str, str]] = set()
+        self._file = file
+
+    def write(self, line: Line) -> None:
+        """Append a line and count it."""
+        self._file.write(_LINE.dump_json(line) + b"\n")
+        self._file.flush()
+        self.count(line)
+
+    def count(self, line: Line) -> None:
+        """Take a line into account."""
+        match line:
+            case Sent():
+                self._lose(line.key)
+                self._open[line.key] = line.most
+            case Answered():
+                if line.chunk and (line.chunk, line.key) in self._from_chunk:
+                    return  # a batch that was being read when the process died is read again
+                self._from_chunk.add((line.chunk, line.key))
+                if not line.chunk:
+                    self._open.pop(line.key, None)
+                self._paid[line.key] += line.usd
+                self.answers.setdefault(line.key, line)
+            case Failed():
+                self._open.pop(line.key, None)
+            case Lost():
+                self._lose(line.key)
+            case Refused():
+                self._open.pop(line.key, None)
+                self.refused[line.key] = line.why
+            case Dropped():
+                self.dropped.append(line.parameter)
+            case Submitting():
+                self._held[line.chunk] = dict(line.most)
+                self.batches[line.chunk] = ""
+            case Submitted():
+                self.batches[line.chunk] = line.batch
+            case Ended():
+                self._held.pop(line.chunk, None)
+                self.batches.pop(line.chunk, None)
+
+    def _lose(self, key: str) -> None:
+        """What was sent and has no outcome may have been billed."""
+        self._paid[key] += self._open.pop(key, NOTHING)
+
+    def forget_the_dead(self) -> None:
+        """Nobody waits any more for what a former process sent: it counts as lost."""
+        for key in list(self._open):
+            self._lose(key)
+
+    def spent(self, keys: Collection[str]) -> Decimal:
+        """What these requests have cost, the lost ones at their most."""
+        return sum((self._paid[key] for key in keys if key in self._paid), NOTHING)
+
+    def reserved(self, keys: Collection[str]) -> Decimal:
+        """What those of them that are on their way can still cost."""
+        held = [most for chunk in self._held.values() for key, most in chunk.items() if key in keys]
+        return sum((most for key, most in self._open.items() if key in keys), NOTHING) + sum(held, NOTHING)
+
+    def waiting(self, chunk: str) -> dict[str, Decimal]:
+        """The requests of a batch."""
+        return self._held.get(chunk, {})
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[Ledger]:
+    """The ledger in this file, made if there is none. Raises `Invalid` while another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Invalid("another `copydesk label` asks the same teacher the same way: wait for it, or stop it") from None
+        file.seek(0)
+        content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            file.truncate(len(whole))
+        ledger = Ledger(file)
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                ledger.count(_LINE.validate_json(line))
+            except ValidationError as error:
+                raise Invalid(
+                    f"line {number} of {path} is damaged, and with it the account of what was spent: mend or remove it"
+                ) from error
+        ledger.forget_the_dead()
+        yield ledger
