@@ -1,11 +1,13 @@
-"""How a title is worded: teasing instead of telling, copied from the article, or in another language than it."""
+"""How a title is worded: teasing, copied from the article, in another language than it, or used before."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 
+from editorial.lexicon import OPENERS
 from editorial.names import fold
 from editorial.sentences import sentence_spans
 
@@ -22,6 +24,8 @@ _TEASES = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 _LEAST_COPIED = 8  # words; shorter ones may well be the only way to say it
+_SAME_SHARE = 0.8
+"""Of the words that carry meaning, in either title, that two titles must share to be one and the same."""
 _HEAD = 1500  # characters of an article that show its language
 _LEAST_FOREIGN = 2
 # words without which hardly a sentence of the language can do, and that the other languages here do not have
@@ -59,6 +63,25 @@ def copies_first_sentence(title: str, article: str) -> bool:
         return False
     start, end = spans[0]
     return _WORD.findall(fold(article[start:end]))[: len(words)] == words
+
+
+def repeats(title: str, published: Iterable[str]) -> str:
+    """The first of the published titles that says the same in nearly the same words, or nothing.
+
+    Order, case, accents and small words do not count. Another number is another piece of news.
+    """
+    own = _telling(title)
+    for other in published:
+        theirs = _telling(other)
+        numbers = {word for word in own ^ theirs if word.isdigit()}
+        if own and not numbers and len(own & theirs) >= _SAME_SHARE * len(own | theirs):
+            return other
+    return ""
+
+
+def _telling(title: str) -> frozenset[str]:
+    every = frozenset(word.removesuffix("'s") for word in _WORD.findall(fold(title)))
+    return every - OPENERS or every
 
 
 def foreign_language(title: str, article: str) -> str:

@@ -7,12 +7,13 @@ made for few false alarms: a rule that cries wolf at good titles costs more of a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import grapheme
 
 from editorial import acronyms, figures, genres, names, phrasing
+from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from schemas.events import Violation
 
 MAX_LENGTH = 60
@@ -33,21 +34,40 @@ _LEAKAGE = re.compile(
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One house rule. `find` gets title and article and gives the reason why it is broken, or an empty string."""
+class Case:
+    """A title and all that a rule may look at."""
 
-    find: Callable[[str, str], str]
+    title: str
+    article: str
+    learned: Vocabulary = NOTHING_LEARNED
+    published: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One house rule. `find` gives the reason why it is broken, or an empty string."""
+
+    find: Callable[[Case], str]
     english_only: bool = False
     of_empty_titles: bool = False
     of_any_length: bool = False
 
 
-def check(title: str, article_text: str, language: str = "en") -> tuple[Violation, ...]:
+def check(
+    title: str,
+    article_text: str,
+    language: str = "en",
+    *,
+    learned: Vocabulary = NOTHING_LEARNED,
+    published: Sequence[str] = (),
+) -> tuple[Violation, ...]:
     """Every rule that the title breaks, in the order of `RULES`. An empty title breaks the rule `empty` and no other.
 
-    `language` is a tag such as `en` or `en-GB`; an empty one counts as English.
+    `language` is a tag such as `en` or `en-GB`; an empty one counts as English. `learned` is what curators taught about
+    words; `published` are titles of other articles on the same story that are out already.
     """
-    head = title[:_READ]
+    whole = Case(title, article_text, learned, published)
+    head = replace(whole, title=title[:_READ])
     english = (language or "en").lower().split("-")[0] == "en"
     empty = not title.strip()
     found = (
@@ -55,80 +75,87 @@ def check(title: str, article_text: str, language: str = "en") -> tuple[Violatio
         for name, rule in RULES.items()
         if rule.of_empty_titles == empty
         if english or not rule.english_only
-        if (reason := rule.find(title if rule.of_any_length else head, article_text))
+        if (reason := rule.find(whole if rule.of_any_length else head))
     )
     return tuple(found)
 
 
-def _empty(title: str, article: str) -> str:
+def _empty(case: Case) -> str:
     return "The title is empty."
 
 
-def _too_long(title: str, article: str) -> str:
-    length = grapheme.length(title[:_COUNTED])
-    if len(title) <= _COUNTED and length <= MAX_LENGTH:
+def _too_long(case: Case) -> str:
+    length = grapheme.length(case.title[:_COUNTED])
+    if len(case.title) <= _COUNTED and length <= MAX_LENGTH:
         return ""
-    more = "more than " if len(title) > _COUNTED else ""
+    more = "more than " if len(case.title) > _COUNTED else ""
     return f"It has {more}{length} characters; {MAX_LENGTH} are allowed."
 
 
-def _quotation_marks(title: str, article: str) -> str:
-    return "It has quotation marks." if _MARKS.search(title) else ""
+def _quotation_marks(case: Case) -> str:
+    return "It has quotation marks." if _MARKS.search(case.title) else ""
 
 
-def _prompt_leakage(title: str, article: str) -> str:
-    found = _LEAKAGE.search(title)
+def _prompt_leakage(case: Case) -> str:
+    found = _LEAKAGE.search(case.title)
     return f"“{found[0].strip()}” belongs to the conversation with the model." if found else ""
 
 
-def _several_lines(title: str, article: str) -> str:
-    return "It has more than one line." if len(title.strip().splitlines()) > 1 else ""
+def _several_lines(case: Case) -> str:
+    return "It has more than one line." if len(case.title.strip().splitlines()) > 1 else ""
 
 
-def _acronym(title: str, article: str) -> str:
-    return _listed("Unexplained short form", acronyms.unexplained_acronyms(title, article))
+def _acronym(case: Case) -> str:
+    return _listed("Unexplained short form", acronyms.unexplained_acronyms(case.title, case.article, case.learned))
 
 
-def _jargon(title: str, article: str) -> str:
-    return _listed("Specialist word", acronyms.jargon(title))
+def _jargon(case: Case) -> str:
+    return _listed("Specialist word", acronyms.jargon(case.title, case.learned))
 
 
-def _number(title: str, article: str) -> str:
-    return _listed("Number that the article does not have", figures.foreign_figures(title, article))
+def _number(case: Case) -> str:
+    return _listed("Number that the article does not have", figures.foreign_figures(case.title, case.article))
 
 
-def _name(title: str, article: str) -> str:
-    return _listed("Name that the article does not have", names.foreign_names(title, article))
+def _name(case: Case) -> str:
+    return _listed("Name that the article does not have", names.foreign_names(case.title, case.article))
 
 
-def _compilation(title: str, article: str) -> str:
-    if genres.is_compilation(article) and not genres.titled_as_compilation(title):
+def _compilation(case: Case) -> str:
+    if genres.is_compilation(case.article) and not genres.titled_as_compilation(case.title):
         return "The article is a list of several things; the title does not say so."
     return ""
 
 
-def _dataset(title: str, article: str) -> str:
-    if not genres.is_dataset_release(article):
+def _dataset(case: Case) -> str:
+    if not genres.is_dataset_release(case.article):
         return ""
-    if not genres.names_dataset(title):
+    if not genres.names_dataset(case.title):
         return "The article presents a dataset; the title does not say so."
-    return "" if genres.says_purpose(title) else "The title does not say what the dataset is good for."
+    return "" if genres.says_purpose(case.title) else "The title does not say what the dataset is good for."
 
 
-def _clickbait(title: str, article: str) -> str:
-    found = phrasing.tease(title)
+def _clickbait(case: Case) -> str:
+    found = phrasing.tease(case.title)
     return f"“{found}” teases instead of telling." if found else ""
 
 
-def _copied(title: str, article: str) -> str:
+def _copied(case: Case) -> str:
     return (
-        "It is the beginning of the article, word for word." if phrasing.copies_first_sentence(title, article) else ""
+        "It is the beginning of the article, word for word."
+        if phrasing.copies_first_sentence(case.title, case.article)
+        else ""
     )
 
 
-def _language(title: str, article: str) -> str:
-    found = phrasing.foreign_language(title, article)
+def _language(case: Case) -> str:
+    found = phrasing.foreign_language(case.title, case.article)
     return f"It is in {found}, the article is not." if found else ""
+
+
+def _repeated(case: Case) -> str:
+    found = phrasing.repeats(case.title, case.published)
+    return f"“{found}” is out already for the same story." if found else ""
 
 
 def _listed(what: str, found: list[str]) -> str:
@@ -149,6 +176,7 @@ RULES: dict[str, Rule] = {
     "compilation": Rule(_compilation, english_only=True),
     "dataset": Rule(_dataset, english_only=True),
     "copied": Rule(_copied),
+    "repeated": Rule(_repeated),
     "clickbait": Rule(_clickbait, english_only=True),
 }
 """Every rule by its name, in the order in which a curator reads them."""

@@ -28,6 +28,7 @@ TAG_OF_RULE: dict[str, str] = {
     "compilation": "compilation_missed",
     "dataset": "dataset_missed",
     "copied": "dull",
+    "repeated": "dull",
     "clickbait": "other",
 }
 """The tag that a broken house rule stands for."""
