@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dataset, dlt, evaluate, export, feeds, models, replay, retrain, score, train
+from copydesk import archive, dataset, dlt, evaluate, export, feeds, label, models, replay, retrain, score, train
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -37,6 +37,7 @@ app.command()(evaluate.evaluate)
 app.command()(evaluate.compare)
 app.command(name="compare-votes")(evaluate.compare_votes)
 app.command()(export.export)
+app.command()(label.label)
 app.command()(score.score)
 app.command()(train.train)
 

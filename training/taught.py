@@ -7,19 +7,14 @@ house with its own prompt; whoever trains on the result with a shorter prompt le
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from editorial import rules
-from editorial.tags import TAG_OF_RULE
 from infra.settings import Settings
 from schemas.errors import Invalid
 from training.artefact import Model
-from training.dataset import HOLDOUT, TRAIN, VALIDATION, Example, Origin, Snapshot, write_snapshot
+from training.dataset import HOLDOUT, TRAIN, VALIDATION, Example, Snapshot, write_snapshot
+from training.labels import CURATED, faults, labelled
 from training.written import Say, write_titles
-
-CURATED = frozenset({Origin.correction, Origin.approval, Origin.audit})
-EMPTY = "the model wrote no title"
 
 
 @dataclass(frozen=True)
@@ -58,13 +53,13 @@ def teach(
     answers = write_titles([model], asked, source.hash, settings, say)[0]
     titles = [answer.title.strip() for answer in answers]
     left_out: Counter[str] = Counter()
-    labelled: list[Example] = []
+    written: list[Example] = []
     for example, title in zip(others, titles, strict=True):
-        if faults := list(_faults(title, example, keep_faulty=keep_faulty)):
-            left_out.update(faults[:1])
+        if found := list(faults(title, example, keep_faulty=keep_faulty)):
+            left_out.update(found[:1])
         else:
-            labelled.append(_labelled(example, title, model))
-    if not any(one.split == TRAIN for one in [*curated, *labelled]):
+            written.append(labelled(example, title, model.version, model.prompt_version))
+    if not any(one.split == TRAIN for one in [*curated, *written]):
         raise Invalid(f"no title is left to learn: {_counted(left_out)} (--keep-faulty keeps those that break a rule)")
     facts = {
         "made_by": "write",
@@ -76,30 +71,8 @@ def teach(
     }
     if source.prompt_template:
         facts["prompt_template"] = source.prompt_template
-    snapshot = write_snapshot([*curated, *labelled, *source.examples(HOLDOUT)], settings.home, facts)
-    return Taught(snapshot, len(labelled), len(curated), left_out)
-
-
-def _faults(title: str, example: Example, *, keep_faulty: bool) -> Iterator[str]:
-    """Why the title is not to be learned; the first reason decides."""
-    if not title:
-        yield EMPTY
-    elif not keep_faulty:
-        for violation in rules.check(title, example.text, example.language):
-            yield f"the model's title breaks a house rule: {TAG_OF_RULE[violation.rule]}"
-
-
-def _labelled(example: Example, title: str, model: Model) -> Example:
-    return replace(
-        example,
-        title=title,
-        origin=Origin.teacher,
-        error_tags=(),
-        curator="",
-        title_before="",
-        model_version=model.version,
-        prompt_version=model.prompt_version,
-    )
+    snapshot = write_snapshot([*curated, *written, *source.examples(HOLDOUT)], settings.home, facts)
+    return Taught(snapshot, len(written), len(curated), left_out)
 
 
 def _counted(left_out: Counter[str]) -> str:

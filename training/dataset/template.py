@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from string import Formatter
 
 from schemas.errors import Invalid
@@ -44,11 +44,14 @@ def check(template: str, columns: Collection[str]) -> None:
 def render(template: str, example: Example) -> str:
     """The prompt for one example; what the columns hold is taken as it is. Raises `Invalid` for a missing column."""
     values = {**example.columns, "text": example.text, "source": example.source, "language": example.language}
+    return fill(template, values, example.example_id)
+
+
+def fill(template: str, values: Mapping[str, str], example_id: str) -> str:
+    """The template with these values, which are those of an example. Raises `Invalid` for one that is not there."""
     missing = [name for name in placeholders(template) if name not in values]
     if missing:
-        raise Invalid(
-            f"the prompt template asks for {{{missing[0]}}}, which example {example.example_id} does not have"
-        )
+        raise Invalid(f"the prompt template asks for {{{missing[0]}}}, which example {example_id} does not have")
     return "".join(
         words + (values[name] if name is not None else "") for words, name, _, _ in Formatter().parse(template)
     )

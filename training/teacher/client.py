@@ -29,7 +29,9 @@ OPENAI = "https://api.openai.com/v1"
 CONNECT_TIMEOUT_S = 10.0
 LONGEST_WAIT_S = 120.0
 """A server that asks for more is asked again after this all the same."""
-_UNTAKEN = re.compile(r"unsupported|not supported|unrecognized|unknown parameter|does not support|extra (inputs|fields)", re.I)
+_UNTAKEN = re.compile(
+    r"unsupported|not supported|unrecognized|unknown parameter|does not support|extra (inputs|fields)", re.I
+)
 
 
 class CannotLabel(Mendable):
@@ -73,6 +75,7 @@ class Options:
 
     def __init__(self, model: str, max_tokens: int, effort: str, dropped: list[str]) -> None:
         self.model = model
+        self._dropped: set[str] = set()
         self._values: dict[str, Any] = {"max_completion_tokens": max_tokens, "temperature": 0}
         if effort:
             self._values["reasoning_effort"] = effort
@@ -82,6 +85,7 @@ class Options:
     def drop(self, name: str) -> None:
         """Leave a parameter out. Raises `CannotLabel` for the last one that bounds the length of an answer."""
         value = self._values.pop(name, None)
+        self._dropped.add(name)
         if name == "max_completion_tokens":
             self._values["max_tokens"] = value  # the older name, which many servers still want
         elif name == "max_tokens":
@@ -96,12 +100,14 @@ class Options:
         return {"model": self.model, "messages": [{"role": "user", "content": prompt}], **self._values}
 
     def untaken(self, status: int, fault: Mapping[str, Any]) -> str:
-        """Which of our parameters the server says it does not take; empty if none."""
+        """Which of our parameters the server says it does not take; empty if none. Another request may have been told
+        the same a moment before.
+        """
         words = str(fault.get("message") or "")
         if status != 400 or not (str(fault.get("code") or "").startswith("unsupported") or _UNTAKEN.search(words)):
             return ""
         named = [str(fault.get("param") or "").split(".")[0], *re.findall(r"['\"`](\w+)['\"`]", words)]
-        return next((name for name in named if name in self._values), "")
+        return next((name for name in named if name in self._values or name in self._dropped), "")
 
 
 class Teacher:
@@ -111,7 +117,9 @@ class Teacher:
         self.address = settings.teacher_url or OPENAI
         key = settings.teacher_key.get_secret_value()
         if not key and not settings.teacher_url:
-            raise CannotLabel("a hosted teacher wants a key: set COPYDESK_TEACHER_KEY, or name your own COPYDESK_TEACHER_URL")
+            raise CannotLabel(
+                "a hosted teacher wants a key: set COPYDESK_TEACHER_KEY, or name your own COPYDESK_TEACHER_URL"
+            )
         self.client = openai.AsyncOpenAI(
             base_url=self.address,
             api_key=key or "none",
@@ -122,7 +130,7 @@ class Teacher:
         )
 
     async def shutdown_date(self, model: str) -> date | None:
-        """When the model will be gone, if its server says so. Raises `CannotLabel` for a model that it does not have."""
+        """When the model will be gone, if its server says so. Raises `CannotLabel` for one that it does not have."""
         try:
             page = await self.client.models.list()
             cards = {card.id: card for card in page.data}
@@ -135,7 +143,7 @@ class Teacher:
         if cards and model not in cards:
             near = difflib.get_close_matches(model, cards, n=3) or sorted(cards)[:6]
             raise CannotLabel(f"{self.address} has no model {model!r}; there are {', '.join(near)}")
-        return _day((cards[model].model_extra or {}).get("shutdown_date")) if cards else None
+        return _day(getattr(cards[model], "shutdown_date", None)) if cards else None
 
     async def ask(self, options: Options, prompt: str) -> Reply:
         """One answer. Raises as the module says."""
@@ -199,8 +207,8 @@ def read(answer: object) -> Reply:
     details = usage.prompt_tokens_details if usage else None
     return Reply(
         text=text or "",
-        model=answer.model or "",
-        finish=choice.finish_reason or "",
+        model=str(answer.model),
+        finish=str(choice.finish_reason),
         input_tokens=counts[0],
         cached_tokens=max(0, (details.cached_tokens or 0) if details else 0),
         output_tokens=counts[1],

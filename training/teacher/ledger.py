@@ -8,7 +8,6 @@ over any number of kills. The file outlives a kill -9 of its writer; a line that
 from __future__ import annotations
 
 import fcntl
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -58,11 +57,12 @@ class Failed(_Line):
 
 
 class Lost(_Line):
-    """No answer that can be read: it may have been billed."""
+    """No answer that can be read, alone or out of a batch: it may have been billed."""
 
     kind: Literal["lost"] = "lost"
     key: str
     why: str
+    chunk: str = ""
 
 
 class Refused(_Line):
@@ -73,10 +73,10 @@ class Refused(_Line):
     why: str
 
 
-class Dropped(_Line):
+class NotTaken(_Line):
     """The model does not take this parameter: it is left out from now on."""
 
-    kind: Literal["dropped"] = "dropped"
+    kind: Literal["not taken"] = "not taken"
     parameter: str
 
 
@@ -104,14 +104,17 @@ class Ended(_Line):
     status: str
 
 
-Line = Sent | Answered | Failed | Lost | Refused | Dropped | Submitting | Submitted | Ended
+Line = Sent | Answered | Failed | Lost | Refused | NotTaken | Submitting | Submitted | Ended
 _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind")])
 
 
 class Ledger:
-    """The file as it stands. Reads and writes at once; `open_ledger` makes one."""
+    """The file as it stands; money and answers are counted for `keys` only. `open_ledger` makes one."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], keys: Collection[str]) -> None:
+        self._keys = frozenset(keys)
+        self.spent = NOTHING
+        """What the requests have cost, the lost ones at their most."""
         self.answers: dict[str, Answered] = {}
         self.refused: dict[str, str] = {}
         self.dropped: list[str] = []
@@ -119,7 +122,6 @@ class Ledger:
         """Batches that run, by their chunk; the name is empty where the process died before it knew it."""
         self._open: dict[str, Decimal] = {}
         self._held: dict[str, dict[str, Decimal]] = {}
-        self._paid: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._from_chunk: set[tuple[str, str]] = set()
         self._file = file
 
@@ -135,22 +137,28 @@ class Ledger:
             case Sent():
                 self._lose(line.key)
                 self._open[line.key] = line.most
+            case Answered() | Lost() if line.chunk and (line.chunk, line.key) in self._from_chunk:
+                pass  # a batch that was being read when the process died is read again
             case Answered():
-                if line.chunk and (line.chunk, line.key) in self._from_chunk:
-                    return  # a batch that was being read when the process died is read again
                 self._from_chunk.add((line.chunk, line.key))
                 if not line.chunk:
                     self._open.pop(line.key, None)
-                self._paid[line.key] += line.usd
-                self.answers.setdefault(line.key, line)
+                self._pay(line.key, line.usd)
+                if line.key in self._keys:
+                    self.answers.setdefault(line.key, line)
             case Failed():
                 self._open.pop(line.key, None)
             case Lost():
-                self._lose(line.key)
+                self._from_chunk.add((line.chunk, line.key))
+                if line.chunk:
+                    self._pay(line.key, self._held.get(line.chunk, {}).get(line.key, NOTHING))
+                else:
+                    self._lose(line.key)
             case Refused():
                 self._open.pop(line.key, None)
-                self.refused[line.key] = line.why
-            case Dropped():
+                if line.key in self._keys:
+                    self.refused[line.key] = line.why
+            case NotTaken():
                 self.dropped.append(line.parameter)
             case Submitting():
                 self._held[line.chunk] = dict(line.most)
@@ -163,21 +171,28 @@ class Ledger:
 
     def _lose(self, key: str) -> None:
         """What was sent and has no outcome may have been billed."""
-        self._paid[key] += self._open.pop(key, NOTHING)
+        self._pay(key, self._open.pop(key, NOTHING))
+
+    def _pay(self, key: str, usd: Decimal) -> None:
+        if key in self._keys:
+            self.spent += usd
 
     def forget_the_dead(self) -> None:
         """Nobody waits any more for what a former process sent: it counts as lost."""
         for key in list(self._open):
             self._lose(key)
 
-    def spent(self, keys: Collection[str]) -> Decimal:
-        """What these requests have cost, the lost ones at their most."""
-        return sum((self._paid[key] for key in keys if key in self._paid), NOTHING)
-
-    def reserved(self, keys: Collection[str]) -> Decimal:
-        """What those of them that are on their way can still cost."""
-        held = [most for chunk in self._held.values() for key, most in chunk.items() if key in keys]
-        return sum((most for key, most in self._open.items() if key in keys), NOTHING) + sum(held, NOTHING)
+    @property
+    def reserved(self) -> Decimal:
+        """What the requests that are on their way can still cost."""
+        alone = [most for key, most in self._open.items() if key in self._keys]
+        held = [
+            most
+            for chunk, parts in self._held.items()
+            for key, most in parts.items()
+            if key in self._keys and (chunk, key) not in self._from_chunk
+        ]
+        return sum(alone, NOTHING) + sum(held, NOTHING)
 
     def waiting(self, chunk: str) -> dict[str, Decimal]:
         """The requests of a batch."""
@@ -185,20 +200,25 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(path: Path) -> Iterator[Ledger]:
-    """The ledger in this file, made if there is none. Raises `Invalid` while another process has it."""
+def open_ledger(path: Path, keys: Collection[str]) -> Iterator[Ledger]:
+    """The ledger in this file, made if there is none, as it concerns these requests.
+
+    Raises `Invalid` while another process has it, or where a line is damaged.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Invalid("another `copydesk label` asks the same teacher the same way: wait for it, or stop it") from None
+            raise Invalid(
+                "another `copydesk label` asks the same teacher the same way: wait for it, or stop it"
+            ) from None
         file.seek(0)
         content = file.read()
         whole = content[: content.rfind(b"\n") + 1]
         if len(whole) < len(content):
             file.truncate(len(whole))
-        ledger = Ledger(file)
+        ledger = Ledger(file, keys)
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 ledger.count(_LINE.validate_json(line))
