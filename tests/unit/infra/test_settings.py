@@ -38,6 +38,7 @@ def test_passwords_and_keys_and_the_database_s_address_are_secrets() -> None:
         "kafka_key_password",
         "kafka_password",
         "model_server_key",
+        "teacher_key",
     ]
 
 
