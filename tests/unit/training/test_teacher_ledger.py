@@ -32,7 +32,7 @@ def answer(key: str, chunk: str = "") -> Answered:
     )
 
 
-def account(ledger: Ledger) -> tuple[Decimal, Decimal]:
+def account(ledger: Ledger) -> tuple[Decimal | int, Decimal | int]:
     return ledger.spent, ledger.reserved
 
 
