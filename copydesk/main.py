@@ -15,7 +15,21 @@ from pathlib import Path
 
 import typer
 
-from copydesk import archive, dataset, dlt, evaluate, export, feeds, label, models, replay, retrain, score, train
+from copydesk import (
+    archive,
+    curate,
+    dataset,
+    dlt,
+    evaluate,
+    export,
+    feeds,
+    label,
+    models,
+    replay,
+    retrain,
+    score,
+    train,
+)
 from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
@@ -27,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(archive.app, name="archive")
+app.add_typer(curate.app, name="curate")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(dlt.app, name="dlt")
 app.add_typer(feeds.app, name="feeds")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from editorial import rules
@@ -11,6 +12,11 @@ from training.dataset import Example, Origin
 
 CURATED = frozenset({Origin.correction, Origin.approval, Origin.audit})
 EMPTY = "the model wrote no title"
+
+
+def in_order(examples: Iterable[Example]) -> list[Example]:
+    """The same order every time, which has nothing to do with what the articles say: the first 400 are a sample."""
+    return sorted(examples, key=lambda one: hashlib.sha256(one.example_id.encode()).digest())
 
 
 def faults(title: str, example: Example, *, keep_faulty: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from infra.prices import Price
 from infra.settings import Settings
 from schemas.errors import Invalid
 from training.dataset import SPLITS, Example, Snapshot, write_snapshot
-from training.labels import CURATED, EMPTY, faults, labelled
+from training.labels import CURATED, EMPTY, faults, in_order, labelled
 from training.teacher.batches import Batches
 from training.teacher.client import Options, Teacher
 from training.teacher.job import Job, TeacherPrompt, Tell, Unlabelled, Watch, key_of
@@ -56,8 +56,7 @@ class Order:
 
     def chosen(self, source: Snapshot) -> list[Example]:
         """The articles in an order that is the same every time and has nothing to do with what they say."""
-        examples = [one for split in SPLITS if split in self.splits for one in source.examples(split)]
-        examples.sort(key=lambda one: hashlib.sha256(one.example_id.encode()).digest())
+        examples = in_order(one for split in SPLITS if split in self.splits for one in source.examples(split))
         return examples[self.skip : None if self.limit is None else self.skip + self.limit]
 
 
