@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-flagger chaos mutations asyncapi clean
+.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-rules bench-flagger chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ bench-recipes: $(VENV)/.ready-dev  ## every recipe of the demo trained and compa
 
 bench-score: $(VENV)/.ready-dev  ## titles scored a second against the package bert-score (docs/score.md)
 	$(BIN)/python -m tests.bench.score $(ARGS)
+
+bench-rules: $(VENV)/.ready-dev  ## precision and recall of every house rule on a table of titles (docs/score.md)
+	$(BIN)/python -m tests.bench.rules $(ARGS)
 
 bench-flagger: $(VENV)/.ready-dev  ## which wrong titles the flagger finds (docs/score.md)
 	$(BIN)/python -m tests.bench.flagger $(ARGS)

@@ -15,7 +15,8 @@ from editorial.lexicon import SPECIALIST, WELL_KNOWN
 
 _JARGON = re.compile(
     r"\b(zero[- ]shot|few[- ]shot|pre[- ]?train\w+|tokeni[sz]\w+|tokenomics|embeddings?|quanti[sz]ation|"
-    r"backprop\w*|autoregressive|"
+    r"backprop\w*|autoregressive|(?:transfer|federated|contrastive|in-context) learning|"
+    r"neural operators?|"
     r"multi[- ]?modal\w*|state[- ]space models?|mixture[- ]of[- ]experts|retrieval[- ]augmented|"
     r"self[- ]supervised|semi[- ]supervised|reinforcement learning from|knowledge distillation|diffusion transformers?|"
     r"convolutional|recurrent neural|hyperparameters?|logits?|perplexity score|gradient descent|softmax|"

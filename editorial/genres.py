@@ -26,7 +26,9 @@ _COMPILATION = re.compile(
 _ENTRY = re.compile(r"^\s*#?\d{1,2}[.):]\s\S", re.MULTILINE)
 _MIN_ENTRIES = 4
 _LIST_TITLE = re.compile(
-    rf"\b(?:{_COUNT}\b[^:]*?[a-z]s\b|best|top|lists?|guides? to|round-?ups?|picks|favou?rites)\b"
+    rf"(?:^|[:?–]\s)(?:the |our |these |top )*{_COUNT}\b(?:\s[^:?–]*[a-z]s\b|\s(?:compared|ranked|tested)\b)"
+    rf"|\b{_COUNT}\s+(?:[\w-]+\s+){{0,3}}?{_THINGS}\b"
+    r"|\b(?:best|top|lists?|guides? to|round-?ups?|picks|favou?rites)\b"
     rf"|\b{_THINGS}\b.*\bcompared\b"
     rf"|\b(?:the|these|our|more|all)\s+(?:[\w-]+\s+){{0,2}}{_THINGS}\b",
     re.IGNORECASE,
@@ -35,7 +37,7 @@ _LIST_TITLE = re.compile(
 _MILLIONS = r"\d[\d,.]*\s+(?:thousand|million|billion)"
 _EXAMPLES = (
     rf"{_MILLIONS}\s+(?:[a-z-]+\s+)?(?:images|recordings|clips|documents|conversations|examples|maps|letters|sentences|"
-    r"photos|pictures|videos|questions|samples|records|annotations|labels)"
+    r"photos|pictures|videos|questions|samples|records|annotations|labels)|\d+,\d{3}\s+hours of\s+[a-z]+"
 )
 _DATA = rf"(?:data\s?-?sets?|corpus|corpora|collections? of {_MILLIONS}|{_EXAMPLES})"
 _RELEASED = (
@@ -43,7 +45,11 @@ _RELEASED = (
     r"offered|download(?:ed)?|made public|now public|unveil(?:s|ed)?|launch(?:es|ed)?|put together|assembled|is out|"
     r"presents|presented|spent)"
 )
-_DATASET = re.compile(rf"\b(?:{_RELEASED}\b{_WITHIN}\b{_DATA}|{_DATA}\b{_WITHIN}\b{_RELEASED})\b", re.IGNORECASE)
+_DATASET = re.compile(
+    rf"\b(?:{_RELEASED}\b{_WITHIN}\b{_DATA}|{_DATA}\b{_WITHIN}\b{_RELEASED}|"
+    rf"put {_DATA}\b{_WITHIN} (?:on the web|online))\b",
+    re.IGNORECASE,
+)
 _DATASET_TITLE = re.compile(
     rf"\b(?:data[- ]?sets?|databases?|corpus|corpora|collection|{_EXAMPLES})\b"
     r"|\bdata(?=\s+(?:for|to|on|of|that|from|about)\b|\W*$|[,:;])",  # not the data of "data cleaning"

@@ -2,7 +2,9 @@
 
 English capitalises nothing but names, "I" and the first word, so in a sentence-case title a capital inside the sentence
 marks a name. A title in Title Case hides its names; there only words with a capital or digit inside (OpenAI, GPT-4) are
-looked at. Names are compared without case, accents, possessives, hyphens and the endings of demonyms; what a name is in
+looked at. The
+first word of a sentence tells nothing by its capital: there, and in Title Case, names that everybody knows are looked
+at, too. Names are compared without case, accents, possessives, hyphens and the endings of demonyms; what a name is in
 other words (a nickname, a translation) is not known here and counts as foreign.
 """
 
@@ -13,7 +15,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 
-from editorial.lexicon import NO_NAMES, OPENERS, SAME_PLACE, SPECIALIST, WELL_KNOWN
+from editorial.lexicon import NO_NAMES, OPENERS, SAME_PLACE, SMALL_WORDS, SPECIALIST, WELL_KNOWN, WELL_KNOWN_NAMES
 
 # a word may hold apostrophes and dots (U.S.), and a hyphen only before a number (GPT-4)
 _WORD = re.compile(r"[^\W_](?:[\w'’&.+]*[\w+])?(?:-\d[\w.]*)?")
@@ -21,10 +23,17 @@ _SENTENCE_END = re.compile(r"[.:;?!–—|(\"“”‘/]\s*$")
 _NEVER_NAMES = OPENERS | NO_NAMES
 _ENDING = re.compile(r"(?:ians?|ans?|ese|ish|ers?|s)$")
 _CAPITALISED_RUN = re.compile(r"(?<![\w.])[A-Z][\w.]{0,30}(?:[\s-](?:(?:of|and|for|the|on)\s)?[A-Z][\w.]{0,30}){1,9}")
+_STROKES = str.maketrans({"’": "'", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ı": "i"})  # no accents
 _TITLE_CASE_SHARE = 0.6
 _MOST_NAMES = 3  # words with a capital that a sentence may have before it looks like Title Case
 _MIN_ROOT = 4
 _LONGEST_ENDING = 4
+
+
+_GROUPS = [frozenset({name, *others}) for name, others in SAME_PLACE.items()]
+_ALIASES = {
+    name: frozenset().union(*(group for group in _GROUPS if name in group)) for name in frozenset().union(*_GROUPS)
+}
 
 
 @dataclass(frozen=True)
@@ -49,18 +58,21 @@ class _Known:
 def foreign_names(title: str, article: str) -> list[str]:
     """The title's names that the article lacks, as written. Words of one name must be neighbours there, too."""
     words = _words(title)
-    if not any(_is_name(word, False) for word in words):
+    if not any(_is_name(word, False) or _everybody_knows(word) for word in words):
         return []
     known = _known(article)
     title_case = _is_title_case(words, known)
-    names = [_is_name(word, title_case) for word in words]
+    shouted = title.isupper()
+    names = [(not shouted and _is_name(word, title_case)) or _everybody_knows(word) for word in words]
     found: list[str] = []
     for place, word in enumerate(words):
         before = words[place - 1] if place and word.joined else None
         if names[place] and not _has(known, word):
             found.append(word.text)
         elif before and not title_case and names[place]:
-            found += _foreign_pair(known, before, word)
+            after = words[place + 1] if place + 1 < len(words) and words[place + 1].joined else None
+            if not (after and word.key + after.key in known.pairs):  # "Connecting Silicon Valley"
+                found += _foreign_pair(known, before, word)
     return list(dict.fromkeys(found))
 
 
@@ -76,7 +88,10 @@ def _foreign_pair(known: _Known, first: _Word, second: _Word) -> list[str]:
     """
     if not first.text[0].isupper() or first.text.endswith(("'s", "’s")) or first.key in _NEVER_NAMES:
         return []
-    if _short_form(first.text) or first.key + second.key in known.pairs or second.key in known.loners:
+    if _short_form(first.text) or second.key in known.loners:
+        return []
+    pair = first.key + second.key
+    if pair in known.pairs or any(_same_root(pair, other) for other in known.pairs):
         return []
     return [f"{first.text} {second.text}"]
 
@@ -111,7 +126,7 @@ def _plain(text: str) -> str:
     """Without accents and typographic variants; case stays."""
     if text.isascii():
         return text
-    plain = unicodedata.normalize("NFKD", text.replace("’", "'"))
+    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
     return "".join(char for char in plain if not unicodedata.combining(char))
 
 
@@ -126,6 +141,12 @@ def _is_title_case(words: list[_Word], known: _Known) -> bool:
     """
     inner = [word for word in words if not word.opens and len(word.text) > 3 and word.text[0].isalpha()]
     capitals = [word for word in inner if word.text[0].isupper()]
+    if any(
+        word.text[0].isupper() and word.text[1:].islower() and word.key in SMALL_WORDS
+        for word in words
+        if not word.opens
+    ):
+        return True
     if len(capitals) <= len(inner) * _TITLE_CASE_SHARE:
         return False
     return len(capitals) > _MOST_NAMES or any(word.key in known.common for word in capitals)
@@ -140,6 +161,10 @@ def _is_name(word: _Word, title_case: bool) -> bool:
     return text[0].isupper() and not word.opens and not title_case
 
 
+def _everybody_knows(word: _Word) -> bool:
+    return word.text[0].isupper() and word.key in WELL_KNOWN_NAMES
+
+
 def _short_form(text: str) -> bool:
     """True for acronyms that the rule on acronyms knows and judges."""
     core = text[:-1] if text.endswith("s") else text
@@ -148,11 +173,16 @@ def _short_form(text: str) -> bool:
 
 def _has(known: _Known, word: _Word) -> bool:
     key = word.key
-    if key in known.words or key in known.pairs or any(other in known.words for other in SAME_PLACE.get(key, ())):
+    if key in known.words or key in known.pairs or any(other in known.words for other in _ALIASES.get(key, ())):
         return True
-    if word.text[:-1].isupper() and (key in known.initials or key.removesuffix("s") in known.initials):
+    if re.sub(r"['’]s$", "", word.text)[:-1].isupper() and (
+        key in known.initials or key.removesuffix("s") in known.initials
+    ):
         return True
-    root = _ENDING.sub("", key)
-    return len(root) >= _MIN_ROOT and any(
-        other.startswith(root) and len(other) <= len(root) + _LONGEST_ENDING for other in known.words
-    )
+    return any(_same_root(key, other) for other in known.words)
+
+
+def _same_root(key: str, other: str) -> bool:
+    """True for Japan and Japanese, Island and Islander, Korea and Korean."""
+    roots = [root for root in (key, _ENDING.sub("", key)) if len(root) >= _MIN_ROOT]
+    return any(other.startswith(root) and len(other) <= len(root) + _LONGEST_ENDING for root in roots)

@@ -13,17 +13,20 @@ from editorial.sentences import sentence_spans
 
 _TEASES = re.compile(
     r"\byou(?:['’]ll| will| won['’]t| wouldn['’]t)? (?:never |not )?(?:guess|believe|regret)\b|"
-    r"\bwhat happen(?:s|ed) next\b|\b(?:will|going to|might) (?:blow|change) your (?:mind|life)\b|"
-    r"\b(?:mind|jaw)[- ]?(?:blowing|dropping)\b|\bone (?:weird|simple|strange) (?:trick|thing|reason)\b|"
+    r"\b(?:couldn['’]t|could not|can['’]t) believe\b|\bhates? this\b|"
+    r"\bwhat happen(?:s|ed) (?:next|when)\b|\b(?:will|going to|might) (?:blow|change) your (?:mind|life)\b|"
+    r"\b(?:mind|jaw)[- ]?(?:blowing|dropping)\b|\b(?:one|this) (?:weird|simple|strange) (?:trick|thing|reason)\b|"
+    r"\bthe one thing\b|"
     r"\b(?:this|these|here) (?:is|are) (?:the )?(?:reasons? )?(?:why|what|how)\b|\bhere['’]s (?:why|what|how)\b|"
     r"\b(?:number|no\.) \d+ will\b|\bthe (?:real |true )?(?:reason|secret) (?:why|behind|to)\b|"
-    r"\b(?:everything|all) you (?:need|have) to know\b|\bwhat you (?:need|have) to know\b|"
+    r"\b(?:everything|all) you (?:need|have) to know\b|\byou (?:need|have) to (?:know|see)\b|"
     r"\b(?:is|are) (?:about to change|changing) everything\b|\bwill (?:shock|amaze|surprise|stun) you\b|"
     r"\b(?:shocking|unbelievable|insane)\b|\bgame[- ]?chang(?:er|ing)\b|[!?]{2,}|!\s*$|(?:\.\.\.|…)\s*$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
 _LEAST_COPIED = 8  # words; shorter ones may well be the only way to say it
+_LEAST_SENTENCE = 5  # words of a sentence that is copied whole
 _SAME_SHARE = 0.8
 """Of the words that carry meaning, in either title, that two titles must share to be one and the same."""
 _HEAD = 1500  # characters of an article that show its language
@@ -31,7 +34,8 @@ _LEAST_FOREIGN = 2
 # words without which hardly a sentence of the language can do, and that the other languages here do not have
 _FUNCTION_WORDS = {
     "en": "the of and to is are was were that with from this have has will by as its how why after what who their be",
-    "de": "der das und ist nicht mit für auf eine einen dem zum zur wird sind von bei werden auch nach über wie ein",
+    "de": "der die das und ist nicht mit für auf eine einen dem den zum zur vom im am wird sind von bei werden auch "
+    "nach über wie ein hat haben wurde noch nur sich bekommt",
     "fr": "le les des et est une dans pour avec sur aux cette qui sont du au leur pas ses plus",
     "es": "el los las del y una con por para su sus más se como son está al lo pero",
     "it": "il gli della delle di è per nel nella sono anche dei dal alla questo più degli",
@@ -59,10 +63,12 @@ def copies_first_sentence(title: str, article: str) -> bool:
     """Is the title nothing but the beginning of the article's first sentence, or all of it?"""
     spans = sentence_spans(article[:_HEAD])
     words = _WORD.findall(fold(title))
-    if len(words) < _LEAST_COPIED or not spans:
+    if not spans:
         return False
     start, end = spans[0]
-    return _WORD.findall(fold(article[start:end]))[: len(words)] == words
+    sentence = _WORD.findall(fold(article[start:end]))
+    enough = _LEAST_SENTENCE if len(words) == len(sentence) else _LEAST_COPIED
+    return len(words) >= enough and sentence[: len(words)] == words
 
 
 def repeats(title: str, published: Iterable[str]) -> str:
@@ -81,7 +87,7 @@ def repeats(title: str, published: Iterable[str]) -> str:
 
 def _telling(title: str) -> frozenset[str]:
     every = frozenset(word.removesuffix("'s") for word in _WORD.findall(fold(title)))
-    return every - OPENERS or every
+    return frozenset(word.removesuffix("s") for word in every - OPENERS or every)
 
 
 def foreign_language(title: str, article: str) -> str:

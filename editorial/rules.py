@@ -22,13 +22,14 @@ MAX_LENGTH = 60
 _COUNTED = 2000  # code points; counting graphemes is slow, and heaped accents are no title either
 _READ = 500  # characters; rules about words need not see more of a title that is far too long anyway
 
-_MARKS = re.compile(r"[\"“”„‟«»‹›「」『』＂]|(?<!\w)['‘‚‛](?=\w)[^'’]*\w['’](?!\w)")
+_MARKS = re.compile(r"[\"“”„‟«»‹›「」『』＂]|(?<!\w)['‘‚‛](?=\w)(?:[^'’]|['’](?=\w))*(?<=[\w.,!?])['’](?!\w)")
 _LEAKAGE = re.compile(
-    r"^\W*(?:title|headline|answer|article|summary|output)\s*:|"
+    r"^\W*(?:(?:[a-z]+ )?(?:title|headline)|answer|article|summary|output|user|assistant|(?:option|title) \d+)\s*:|"
     r"^\W*(?:here(?:'s| is| are)|this is)\s+(?:an?|the|your|one|some|my)\s+(?:\w+\s+){0,3}(?:titles?|headlines?)\b|"
     r"^\W*(?:sure|certainly|of course)\s*[,!.:]\s*(?:here|i\b|let me)|\bas an ai (?:language )?model\b|"
     r"^\W*(?:i can(?:not|'t|’t)|i(?:'|’)m sorry|sorry, (?:but )?i)\b|"
-    r"<\|?/?\w+\|?>|\[/?INST\]|```|^#{1,6}\s|\bat most \d+ characters\b|\bhouse rules:",
+    r"<\|?/?\w+\|?>|\[/?INST\]|```|^#\s|#{2,6}\s.*|\{\w+\}|\(\d+ (?:characters|chars|words)\)|"
+    r"\bat most \d+ characters\b|\bhouse rules:",
     re.IGNORECASE,
 )
 
@@ -41,6 +42,11 @@ class Case:
     article: str
     learned: Vocabulary = NOTHING_LEARNED
     published: Sequence[str] = ()
+
+    @property
+    def wording(self) -> str:
+        """The title without what belongs to the conversation with the model: that is told once."""
+        return _LEAKAGE.sub(" ", self.title)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,9 @@ def check(
     """
     whole = Case(title, article_text, learned, published)
     head = replace(whole, title=title[:_READ])
-    english = (language or "en").lower().split("-")[0] == "en"
+    english = (language or "en").lower().split("-")[0] == "en" and not phrasing.foreign_language(
+        head.title, article_text
+    )
     empty = not title.strip()
     found = (
         Violation(rule=name, reason=reason)
@@ -114,11 +122,11 @@ def _jargon(case: Case) -> str:
 
 
 def _number(case: Case) -> str:
-    return _listed("Number that the article does not have", figures.foreign_figures(case.title, case.article))
+    return _listed("Number that the article does not have", figures.foreign_figures(case.wording, case.article))
 
 
 def _name(case: Case) -> str:
-    return _listed("Name that the article does not have", names.foreign_names(case.title, case.article))
+    return _listed("Name that the article does not have", names.foreign_names(case.wording, case.article))
 
 
 def _compilation(case: Case) -> str:
