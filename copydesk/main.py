@@ -17,6 +17,7 @@ import typer
 
 from copydesk import (
     archive,
+    cost,
     curate,
     dataset,
     dlt,
@@ -41,6 +42,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(archive.app, name="archive")
+app.add_typer(cost.app, name="cost")
 app.add_typer(curate.app, name="curate")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(dlt.app, name="dlt")

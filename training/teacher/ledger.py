@@ -8,6 +8,7 @@ over any number of kills. The file outlives a kill -9 of its writer; a line that
 from __future__ import annotations
 
 import fcntl
+import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -109,10 +110,10 @@ _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="kind
 
 
 class Ledger:
-    """The file as it stands; money and answers are counted for `keys` only. `open_ledger` makes one."""
+    """The file as it stands; money and answers are counted for `keys`, or for all. `open_ledger` makes one."""
 
-    def __init__(self, file: IO[bytes], keys: Collection[str]) -> None:
-        self._keys = frozenset(keys)
+    def __init__(self, file: IO[bytes], keys: Collection[str] | None) -> None:
+        self._keys = None if keys is None else frozenset(keys)
         self.spent = NOTHING
         """What the requests have cost, the lost ones at their most."""
         self.answers: dict[str, Answered] = {}
@@ -144,7 +145,7 @@ class Ledger:
                 if not line.chunk:
                     self._open.pop(line.key, None)
                 self._pay(line.key, line.usd)
-                if line.key in self._keys:
+                if self._counts(line.key):
                     self.answers.setdefault(line.key, line)
             case Failed():
                 self._open.pop(line.key, None)
@@ -156,7 +157,7 @@ class Ledger:
                     self._lose(line.key)
             case Refused():
                 self._open.pop(line.key, None)
-                if line.key in self._keys:
+                if self._counts(line.key):
                     self.refused[line.key] = line.why
             case NotTaken():
                 self.dropped.append(line.parameter)
@@ -173,8 +174,11 @@ class Ledger:
         """What was sent and has no outcome may have been billed."""
         self._pay(key, self._open.pop(key, NOTHING))
 
+    def _counts(self, key: str) -> bool:
+        return self._keys is None or key in self._keys
+
     def _pay(self, key: str, usd: Decimal) -> None:
-        if key in self._keys:
+        if self._counts(key):
             self.spent += usd
 
     def forget_the_dead(self) -> None:
@@ -185,12 +189,12 @@ class Ledger:
     @property
     def reserved(self) -> Decimal:
         """What the requests that are on their way can still cost."""
-        alone = [most for key, most in self._open.items() if key in self._keys]
+        alone = [most for key, most in self._open.items() if self._counts(key)]
         held = [
             most
             for chunk, parts in self._held.items()
             for key, most in parts.items()
-            if key in self._keys and (chunk, key) not in self._from_chunk
+            if self._counts(key) and (chunk, key) not in self._from_chunk
         ]
         return sum(alone, NOTHING) + sum(held, NOTHING)
 
@@ -200,7 +204,7 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(path: Path, keys: Collection[str]) -> Iterator[Ledger]:
+def open_ledger(path: Path, keys: Collection[str] | None) -> Iterator[Ledger]:
     """The ledger in this file, made if there is none, as it concerns these requests.
 
     Raises `Invalid` while another process has it, or where a line is damaged.
@@ -219,12 +223,24 @@ def open_ledger(path: Path, keys: Collection[str]) -> Iterator[Ledger]:
         if len(whole) < len(content):
             file.truncate(len(whole))
         ledger = Ledger(file, keys)
-        for number, line in enumerate(whole.splitlines(), start=1):
-            try:
-                ledger.count(_LINE.validate_json(line))
-            except ValidationError as error:
-                raise Invalid(
-                    f"line {number} of {path} is damaged, and with it the account of what was spent: mend or remove it"
-                ) from error
+        _read(whole, ledger, path)
         ledger.forget_the_dead()
         yield ledger
+
+
+def spent_in(path: Path) -> Decimal:
+    """What all requests of a ledger have cost so far, those on their way at their most; somebody may be writing it."""
+    content = path.read_bytes()
+    ledger = Ledger(io.BytesIO(), None)
+    _read(content[: content.rfind(b"\n") + 1], ledger, path)
+    return ledger.spent + ledger.reserved
+
+
+def _read(whole: bytes, ledger: Ledger, path: Path) -> None:
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            ledger.count(_LINE.validate_json(line))
+        except ValidationError as error:
+            raise Invalid(
+                f"line {number} of {path} is damaged, and with it the account of what was spent: mend or remove it"
+            ) from error
