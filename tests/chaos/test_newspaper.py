@@ -83,7 +83,7 @@ def endure(paper: Newspaper, feeder: Feeder, faults: Faults) -> None:
     while (time.monotonic() < began + SOAK_S) if SOAK_S else (len(faults.struck) < count):
         tend(paper, feeder, faults)
         if SOAK_S:
-            due = time.monotonic() >= strike_at
+            due = feeder.judged > 0 and time.monotonic() >= strike_at  # a slow machine may still be starting
         else:  # by progress, so that a fast machine meets every fault, too
             due = feeder.judged > READABLE * EVENTS * (len(faults.struck) + 0.5) / (count + 1)
         if due and paper.whole:
