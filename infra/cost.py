@@ -131,14 +131,15 @@ def verdict(traffic: Traffic, found: list[Way], cards: list[Card]) -> list[str]:
     for card in cards:
         least = at_full_load(card)
         volume = break_even(card, cheap.usd_per_title)
+        name = card.name[:1].upper() + card.name[1:]
         if volume is None:
             sentences.append(
-                f"{card.name}, always on, never gets cheaper than {cheap.name}: a title costs ${least:.7f} on it even "
+                f"{name}, always on, never gets cheaper than {cheap.name}: a title costs ${least:.7f} on it even "
                 f"when it is never idle, there ${cheap.usd_per_title:.7f}."
             )
         else:
             sentences.append(
-                f"{card.name}, always on, is cheaper than {cheap.name} from {volume:,.0f} titles a day; "
+                f"{name}, always on, is cheaper than {cheap.name} from {volume:,.0f} titles a day; "
                 f"never idle, by {cheap.usd_per_title / least:.1f}x."
             )
     return sentences

@@ -13,7 +13,7 @@ from starlette.types import Lifespan
 
 from infra.settings import Settings
 from schemas.errors import Invalid, Transient
-from workers.desk import api, pages
+from workers.desk import api, cost, pages
 from workers.desk.desk import Desk, Unknown
 from workers.desk.guard import Guard, allowed_hosts
 from workers.desk.verdicts import AlreadyJudged
@@ -27,6 +27,7 @@ def make_app(settings: Settings, desk: Desk, *, lifespan: Lifespan[FastAPI] | No
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.include_router(api.make_router(desk))
     app.include_router(pages.make_router(desk))
+    app.include_router(cost.make_router(settings, desk))
     app.add_middleware(Guard, hosts=allowed_hosts(settings.desk_host, settings.desk_allowed_hosts))
     for kind in (Invalid, Transient, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _explain)

@@ -167,7 +167,7 @@ def _show(
 ) -> Response:
     bench = lay_bench(title, typed, _curator(request), items) if title else None
     notice = _just_done(desk, done) if done else None
-    return _page(request, desk, "desk.html", {"items": items, "bench": bench, "error": error, "done": notice}, status)
+    return page(request, desk, "desk.html", {"items": items, "bench": bench, "error": error, "done": notice}, status)
 
 
 def _just_done(desk: Desk, title_id: UUID) -> TitleOnDesk | None:
@@ -178,7 +178,8 @@ def _just_done(desk: Desk, title_id: UUID) -> TitleOnDesk | None:
     return title if title.standing else None
 
 
-def _page(request: Request, desk: Desk, template: str, content: dict[str, object], status: int = 200) -> Response:
+def page(request: Request, desk: Desk, template: str, content: dict[str, object], status: int = 200) -> Response:
+    """A template in the frame that all pages share."""
     frame = {"now": desk.now(), "progress": desk.progress(), "curator": _curator(request)}
     return _render(request, template, {**frame, **content}, status)
 
@@ -226,7 +227,7 @@ def make_router(desk: Desk) -> APIRouter:
     def get_published(request: Request, before: datetime | None = None) -> Response:
         with desk.reading() as session:
             titles = archive.published(session, PUBLISHED_SHOWN, before)
-        return _page(request, desk, "published.html", {"titles": titles, "full": len(titles) == PUBLISHED_SHOWN})
+        return page(request, desk, "published.html", {"titles": titles, "full": len(titles) == PUBLISHED_SHOWN})
 
     @router.get("/article/{article_id}")
     def get_article(request: Request, article_id: UUID) -> Response:
@@ -234,11 +235,11 @@ def make_router(desk: Desk) -> APIRouter:
             story = archive.way_of(session, article_id)
         if story is None:
             raise Unknown(f"there is no article {article_id}")
-        return _page(request, desk, "article.html", {"story": story})
+        return page(request, desk, "article.html", {"story": story})
 
     @router.get("/models")
     def get_models(request: Request) -> Response:
         with desk.reading() as session:
-            return _page(request, desk, "models.html", {"models": archive.models(session)})
+            return page(request, desk, "models.html", {"models": archive.models(session)})
 
     return router
