@@ -41,7 +41,7 @@ _NUMBER = re.compile(
 )
 _LOOSE = re.compile(_DIGITS)
 _RANGE = re.compile(
-    r"(\d[\d,.]*)\s*(?:to|and|or|-|–|—)\s*[$€£]?\d[\d,.]*\s?(thousand|million|billion|trillion|[kmb]n?)\b",
+    r"(?<!\d)(\d[\d,.]{0,30})\s*(?:to|and|or|-|–|—)\s*[$€£]?\d[\d,.]*\s?(thousand|million|billion|trillion|[kmb]n?)\b",
     re.IGNORECASE,
 )
 _LIST_COUNT = re.compile(

@@ -32,7 +32,7 @@ _PARTS = {
 _BIG = "|".join([*_TIMES, *_SCALES])
 _ONE = "|".join([*_SMALL, *_TIMES, *_SCALES])
 _SPOKEN = re.compile(rf"\b(?:half\s+an?\s+(?:{_BIG})|(?:{_ONE})(?:(?:\s+and\s+a\s+half\b|\s+and)?[\s-]+(?:{_ONE}))*)\b")
-_COUNT = rf"(?:\d+|{'|'.join(_SMALL)})"
+_COUNT = rf"(?:\d{{1,15}}|{'|'.join(_SMALL)})"
 _RATIO = re.compile(rf"\b({_COUNT})\s+(?:out of|in|of)\s+(?:every\s+)?(?:an?\s+)?({_COUNT}|hundred|thousand)\b")
 _FRACTION = re.compile(rf"\b(an?|one|two|three|four|five|six|seven|eight|nine)[\s-]({'|'.join(_PARTS)})(?:s|ves)?\b")
 
