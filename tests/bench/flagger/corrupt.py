@@ -54,7 +54,7 @@ def cases(lines: Sequence[Line], articles: int, seed: int) -> list[Case]:
             titles[NAME] = _with_another_name(chance, line, chance.choice(own), pool)
         if figures:
             titles[NUMBER] = _with_another_number(chance, line, chance.choice(figures))
-        counts.update(titles)
+        counts.update(titles.keys())
         found += [Case(kind, title, line.text, number) for kind, title in titles.items()]
     return found
 
