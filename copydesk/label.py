@@ -84,6 +84,8 @@ def label(
         raise Invalid(f"no price is known for {model!r}, so no budget can be kept: --price-input and --price-output")
     if order.budget is None and ahead.expected and ahead.answered < ahead.requests:
         raise Invalid(f"say what it may cost: --budget {_round_up(ahead)} will do ({_outlook(ahead, order)})")
+    if order.price is None:
+        typer.echo(f"no price is known for {model!r}: nothing is counted (--price-input and --price-output)", err=True)
     with _progress(as_json) as bar:
         made = _label(bar, ahead, source, order, settings)
     if name and made.snapshot:

@@ -185,6 +185,8 @@ class Batches:
 
     def _consider(self, batch: Batch, size: int) -> None:
         """What to do after a batch that did not get through. Raises `CannotLabel`."""
+        if batch.status == "cancelled":
+            raise CannotLabel(f"batch {batch.id} was cancelled; the same command asks again for what it did not get to")
         if batch.status != "failed":
             self._tell(f"batch {batch.id} is {batch.status}; what it did not get to is asked again")
             return

@@ -30,7 +30,9 @@ CONNECT_TIMEOUT_S = 10.0
 LONGEST_WAIT_S = 120.0
 """A server that asks for more is asked again after this all the same."""
 _UNTAKEN = re.compile(
-    r"unsupported|not supported|unrecognized|unknown parameter|does not support|extra (inputs|fields)", re.I
+    r"unsupported|not supported|unrecognized|unknown parameter|does not support|extra (inputs|fields)|"
+    r"invalid value|input should be",
+    re.IGNORECASE,
 )
 
 
@@ -104,9 +106,11 @@ class Options:
         the same a moment before.
         """
         words = str(fault.get("message") or "")
-        if status != 400 or not (str(fault.get("code") or "").startswith("unsupported") or _UNTAKEN.search(words)):
+        if status not in (400, 422) or not (
+            str(fault.get("code") or "").startswith("unsupported") or _UNTAKEN.search(words)
+        ):
             return ""
-        named = [str(fault.get("param") or "").split(".")[0], *re.findall(r"['\"`](\w+)['\"`]", words)]
+        named = [str(fault.get("param") or "").split(".")[0], *re.findall(r"\w+", words)]
         return next((name for name in named if name in self._values or name in self._dropped), "")
 
 
