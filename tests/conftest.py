@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from infra.settings import Settings
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # unit tests pay for neither Kafka's client nor PostgreSQL
     from tests.ground import Broker
 
 _numbers = itertools.count(1)
+hypothesis.settings.register_profile("copydesk", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("copydesk")
 
 
 @pytest.fixture(scope="session")

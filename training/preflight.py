@@ -9,6 +9,7 @@ transformers and PEFT compute it; attention is fused and keeps nothing that grow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -78,7 +79,8 @@ def estimate(
 ) -> Estimate:
     """What training by this recipe on batches of this shape takes at its peak. `free` bytes are asked of the machine.
 
-    Good to about a fifth for Llama-like models (docs/train.md has the measurements), mixtures of experts included.
+    Good to about a fifth for Llama-like models, mixtures of experts included; on a CPU only where the C library gives
+    back what is freed (docs/train.md has the measurements).
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     text = config.get_text_config()
@@ -131,16 +133,21 @@ def estimate(
 
 
 def preflight(
-    recipe: Recipe, examples: Sequence[Example], cut: Callable[[str], str], base_model: str, base_revision: str
+    recipe: Recipe,
+    examples: Sequence[Example],
+    cut: Callable[[str], str],
+    base_model: str,
+    base_revision: str,
+    processes: int = 1,
 ) -> tuple[Shape, Estimate]:
-    """The largest part of a batch that these examples bring, and what it takes on this machine.
+    """The largest part of a batch that these examples bring to one of the processes, and what it takes there.
 
     Reads the base's configuration and tokenizer, not its weights; raises `OSError` where they cannot be had and
     `ValueError` for examples that cannot be learned from.
     """
     tokenizer = AutoTokenizer.from_pretrained(base_model, revision=base_revision)
     encoded = [encode(tokenizer, recipe, cut(one.text), one.title) for one in examples]
-    at_once = min(recipe.micro_batch_size or recipe.batch_size, len(encoded))
+    at_once = min(recipe.micro_batch_size or math.ceil(recipe.batch_size / processes), len(encoded))
     shape = Shape(
         examples=at_once,
         tokens=max((one.tokens for one in encoded), default=0),

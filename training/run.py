@@ -132,7 +132,7 @@ def train(this: Run, selection: Selection, dataset_hash: str, flagger: Calibrati
     approved = sum(example.title == example.title_before for example in examples)
     what = f"training {this.version} on {len(examples) - approved} corrections and {approved} approvals"
     this.say(f"{what}: loading the base model")
-    with tracked(settings, this.version, recipe) as draw:
+    with tracked(settings, this.version, recipe, or_fail=False) as draw:
 
         def hear(step: Step) -> None:
             this.say(f"{what}: {step}")

@@ -1,7 +1,7 @@
 """The curves of a training, for who watches several: to TensorBoard, to MLflow, to both or, by default, to nobody.
 
 The packages are the extra `tracking`; without a setting that asks for them they are not imported. A tracker that fails
-stops nothing: the training is worth more than its curve.
+on the way stops nothing: the training is worth more than its curve.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from training.recipe import Recipe
 
 EXPERIMENT = "copydesk"
 Track = Callable[[int, Mapping[str, float]], None]
+Close = Callable[[bool], None]
+"""Told whether the training failed."""
 log = logging.getLogger(__name__)
 
 
@@ -28,14 +30,23 @@ class NoTracking(Mendable):
 
 
 @contextmanager
-def tracked(settings: Settings, version: str, recipe: Recipe) -> Iterator[Callable[[Step], None]]:
-    """What is to hear of each step. Raises `NoTracking` before the training begins, nothing after that."""
-    trackers: list[tuple[Track, Callable[[], None]]] = []
+def tracked(
+    settings: Settings, version: str, recipe: Recipe, *, or_fail: bool = True
+) -> Iterator[Callable[[Step], None]]:
+    """What is to hear of each step. A tracker that cannot begin raises `NoTracking` before the training does, or, where
+    nobody is there to mend it (`or_fail` False), is left out with a warning. Raises nothing after that.
+    """
+    trackers: list[tuple[Track, Close]] = []
     parameters = recipe.model_dump(mode="json")
-    if settings.tensorboard_dir:
-        trackers.append(_tensorboard(Path(settings.tensorboard_dir) / version, parameters))
-    if settings.mlflow_tracking_uri:
-        trackers.append(_mlflow(settings.mlflow_tracking_uri, version, parameters))
+    try:
+        if settings.tensorboard_dir:
+            trackers.append(_tensorboard(Path(settings.tensorboard_dir) / version, parameters))
+        if settings.mlflow_tracking_uri:
+            trackers.append(_mlflow(settings.mlflow_tracking_uri, version, parameters))
+    except NoTracking as error:
+        if or_fail:
+            raise
+        log.warning("no curve of %s: %s", version, error)
 
     def hear(step: Step) -> None:
         for track, _ in list(trackers):
@@ -45,12 +56,14 @@ def tracked(settings: Settings, version: str, recipe: Recipe) -> Iterator[Callab
                 log.warning("the curve of %s ends at step %d", version, step.number, exc_info=True)
                 trackers[:] = [one for one in trackers if one[0] is not track]
 
+    failed = True
     try:
         yield hear
+        failed = False
     finally:
         for _, close in trackers:
             try:
-                close()
+                close(failed)
             except Exception:
                 log.warning("the curve of %s is not closed", version, exc_info=True)
 
@@ -66,7 +79,7 @@ def figures(step: Step) -> dict[str, float]:
     return found if step.validation_loss is None else {**found, "validation_loss": step.validation_loss}
 
 
-def _tensorboard(folder: Path, parameters: Mapping[str, Any]) -> tuple[Track, Callable[[], None]]:
+def _tensorboard(folder: Path, parameters: Mapping[str, Any]) -> tuple[Track, Close]:
     _wants("tensorboard", "COPYDESK_TENSORBOARD_DIR")
     from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -77,10 +90,10 @@ def _tensorboard(folder: Path, parameters: Mapping[str, Any]) -> tuple[Track, Ca
         for name, figure in found.items():
             writer.add_scalar(name, figure, number)
 
-    return track, writer.close
+    return track, lambda failed: writer.close()
 
 
-def _mlflow(uri: str, version: str, parameters: Mapping[str, Any]) -> tuple[Track, Callable[[], None]]:
+def _mlflow(uri: str, version: str, parameters: Mapping[str, Any]) -> tuple[Track, Close]:
     _wants("mlflow", "COPYDESK_MLFLOW_TRACKING_URI")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
@@ -99,7 +112,7 @@ def _mlflow(uri: str, version: str, parameters: Mapping[str, Any]) -> tuple[Trac
         for name, figure in found.items():
             client.log_metric(run, name, figure, step=step)
 
-    return track, lambda: client.set_terminated(run)
+    return track, lambda failed: client.set_terminated(run, "FAILED" if failed else "FINISHED")
 
 
 def _wants(package: str, setting: str) -> None:

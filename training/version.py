@@ -54,7 +54,7 @@ def make_version(
     Of several processes the first one gets what was made, the others nothing. Raises `CannotTrain`, also for what
     will not fit into the memory, unless it is to be tried `anyway`.
     """
-    shape, needed = look_ahead(settings, recipe, snapshot)
+    shape, needed = look_ahead(settings, recipe, snapshot, processes.size)
     if not needed.fits and not anyway:
         raise CannotTrain(f"this will take {needed}: {advice(recipe, shape)}; --anyway tries it all the same")
     engine = make_engine(settings)
@@ -131,7 +131,7 @@ def make_version(
     return Made(row, log)
 
 
-def look_ahead(settings: Settings, recipe: Recipe, snapshot: Snapshot) -> tuple[Shape, Estimate]:
+def look_ahead(settings: Settings, recipe: Recipe, snapshot: Snapshot, processes: int = 1) -> tuple[Shape, Estimate]:
     """What the training will take. Raises `CannotTrain` where it cannot even begin."""
     if recipe.base_model not in ("", settings.base_model):
         raise CannotTrain(f"the recipe is for {recipe.base_model}: set COPYDESK_BASE_MODEL={recipe.base_model}")
@@ -142,6 +142,7 @@ def look_ahead(settings: Settings, recipe: Recipe, snapshot: Snapshot) -> tuple[
             lambda text: cut(text, settings.max_article_tokens),
             settings.base_model,
             settings.base_revision,
+            processes,
         )
     except ValueError as error:
         raise CannotTrain(str(error)) from error

@@ -1,8 +1,8 @@
 """A model server as bad as they come; run as a process by the chaos tests. Simulated: no model is in it.
 
 It speaks OpenAI's protocol and vLLM's way to load adapters, forgets its adapters when it is restarted, is slow, fails
-one request in twenty, hangs, and answers nonsense. A title is the first sentence of the article; one article in eight
-gets a title that the flagger must not let through. The same article gets the same title every time.
+one request in twenty, hangs, and answers nonsense. A title is nearly the first sentence of the article; one article in
+eight gets a title that the flagger must not let through. The same article gets the same title every time.
 
     python -m tests.chaos.model_server PORT SEED
 """
@@ -105,7 +105,7 @@ class Server(ThreadingHTTPServer):
 def title(prompt: str) -> str:
     """The title for the article in a prompt of version 3."""
     article = prompt.split("\n\n", 1)[1]
-    first = article.split(".", 1)[0]
+    first = article.split(".", 1)[0].split(" ", 1)[1]  # without its first word: a mere copy would be flagged
     return f"{first}: 987654 tickets" if zlib.crc32(article.encode()) % 8 == 0 else first
 
 

@@ -72,6 +72,31 @@ def test_a_server_that_is_not_there_is_said_before_the_training(
         pass
 
 
+def test_a_retraining_goes_on_without_its_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = settings(tmp_path, mlflow_tracking_uri="http://127.0.0.1:9")
+
+    with tracked(away, "v2", RECIPE, or_fail=False) as hear:
+        hear(STEPS[0])
+
+    assert "no curve of v2" in caplog.text
+
+
+def test_a_training_that_fails_is_no_finished_one(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+
+    def fail() -> None:
+        with tracked(settings(tmp_path, mlflow_tracking_uri=uri), "v2", RECIPE) as hear:
+            hear(STEPS[0])
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        fail()
+    assert [run.info.status for run in runs(MlflowClient(tracking_uri=uri))] == ["FAILED"]
+
+
 def test_a_curve_that_breaks_off_stops_no_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     with tracked(settings(tmp_path, mlflow_tracking_uri=uri), "v2", RECIPE) as hear:
