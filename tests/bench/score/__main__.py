@@ -1,7 +1,8 @@
 """How fast titles are scored against articles, beside the package bert-score on the same pairs. `make bench-score`.
 
 Every contender is a process of its own, rounds are interleaved and the medians count. `cut` reads 512 tokens of an
-article, as the package does: the same work, and the figures are compared; `windows` reads all of it.
+article, as the package does: the same work, and the figures are compared; `windows` reads all of it. Seconds are
+seconds of CPU: with one thread they are those of a clock on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     for number in range(args.rounds):
         for name in args.contenders if number % 2 == 0 else reversed(args.contenders):
             runs.append(one_run(name, pairs, args.threads))
-            print(f"{name}: {runs[-1]['seconds']:.1f} s", file=sys.stderr, flush=True)
+            print(f"{name}: {runs[-1]['seconds']:.1f} s of CPU", file=sys.stderr, flush=True)
     growth = one_run("growth", [("A title about streets", "word")], args.threads)
     if args.json:
         args.json.write_text(json.dumps({"runs": runs, "growth": growth}, indent=1))
@@ -79,7 +80,7 @@ def show(runs: Sequence[dict[str, Any]], names: Sequence[str], pairs: int) -> No
     def ratio(name: str, other: str) -> str:
         return f"{seconds(other) / seconds(name):.2f}" if other in names else "–"
 
-    print("| | pairs/s | times the call | times the loaded package | largest difference | peak memory, MB |")
+    print("| | pairs per CPU second | times the call | times the loaded package | largest difference | peak memory, MB |")
     print("|---|---|---|---|---|---|")
     for name in names:
         one, against = any_run(name), any_run(PACKAGE) if PACKAGE in names else None
