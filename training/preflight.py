@@ -10,8 +10,10 @@ transformers and PEFT compute it; attention is fused and keeps nothing that grow
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import torch
@@ -26,6 +28,11 @@ _TRAINED = 16  # bytes per parameter: weight, gradient, two moments
 _NF4 = 4.127 / 8
 _RUNTIME = {"cpu": 900 << 20, "cuda": 800 << 20}
 """What Python, torch and its kernels take beside the model; on a GPU the context and its workspaces."""
+CONTAINERS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"),
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+"""Where Linux says how much memory a container may have, has, and can give back: cgroups of version 2 and 1."""
 _HEADROOM = 0.05
 """Of the free memory: what an allocator loses between its blocks."""
 
@@ -127,7 +134,7 @@ def estimate(
         activations=activations,
         logits=logits,
         runtime=_RUNTIME["cuda" if device.startswith("cuda") else "cpu"],
-        free=_free(device) if free is None else free,
+        free=free_memory(device) if free is None else free,
         device="GPU" if device.startswith("cuda") else "CPU",
     )
 
@@ -172,11 +179,21 @@ def advice(recipe: Recipe, shape: Shape) -> str:
     return "in the recipe, try " + ", or ".join(ways)
 
 
-def _free(device: str) -> int:
+def free_memory(device: str) -> int:
+    """Bytes that this process may still take on the device; in a container those up to its limit."""
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info()
         return int(free)
-    return int(psutil.virtual_memory().available)
+    return min(int(psutil.virtual_memory().available), *(left_in_container(*names) for names in CONTAINERS))
+
+
+def left_in_container(folder: Path, limit: str, used: str, cached: str) -> int:
+    """Bytes up to a container's limit, without bounds where there is none; files that are only cached count as free."""
+    try:
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return max(0, int((folder / limit).read_text()) - int((folder / used).read_text()) + int(stat[cached]))
+    except (OSError, ValueError, KeyError):  # no such file, or the word "max"
+        return sys.maxsize
 
 
 def _gb(size: int) -> str:

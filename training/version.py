@@ -146,6 +146,11 @@ def look_ahead(settings: Settings, recipe: Recipe, snapshot: Snapshot, processes
         )
     except ValueError as error:
         raise CannotTrain(str(error)) from error
+    except OSError as error:
+        raise CannotTrain(
+            f"the base model {settings.base_model!r} (COPYDESK_BASE_MODEL) cannot be had: it is no folder with a "
+            f"model, and the model hub has not given it ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def _out_of_memory(error: Exception) -> bool:

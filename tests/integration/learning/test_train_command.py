@@ -57,6 +57,12 @@ def test_what_cannot_be_trained_is_told_in_words(house: Settings, tmp_path: Path
     )
 
 
+def test_a_base_that_cannot_be_had_is_told_in_words(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPYDESK_BASE_MODEL", str(house.home / "ghost"))
+    get_settings.cache_clear()
+    assert "(COPYDESK_BASE_MODEL) cannot be had" in run("train", "demo", "--dataset", "rows", fails=True)
+
+
 def test_a_dry_run_says_what_it_will_take_and_trains_nothing(house: Settings, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("max_tokens: 512\nbatch_size: 4\n")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedConfig
@@ -9,7 +12,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTr
 from training.batches import Encoded, title_loss
 from training.checkpoint import fingerprint
 from training.finetune import add_adapter
-from training.preflight import Shape, advice, estimate
+from training.preflight import CONTAINERS, Shape, advice, estimate, left_in_container
 from training.recipe import Method, Quantization, Recipe
 
 SMALL = LlamaConfig(
@@ -117,3 +120,16 @@ def test_a_checkpoint_belongs_to_the_recipe_however_many_examples_it_takes_at_a_
         Recipe(), "base", []
     )
     assert fingerprint(Recipe(batch_size=4), "base", []) != fingerprint(Recipe(), "base", [])
+
+
+@pytest.mark.parametrize(("_", "limit", "used", "cached"), CONTAINERS)
+def test_a_container_has_what_its_limit_leaves_it_and_its_cached_files(
+    _: Path, limit: str, used: str, cached: str, tmp_path: Path
+) -> None:
+    assert left_in_container(tmp_path, limit, used, cached) == sys.maxsize  # no container at all
+    (tmp_path / "memory.stat").write_text(f"anon 500\n{cached} 100\nslab 7\n")
+    (tmp_path / used).write_text("700\n")
+    (tmp_path / limit).write_text("max\n")
+    assert left_in_container(tmp_path, limit, used, cached) == sys.maxsize
+    (tmp_path / limit).write_text("1000\n")
+    assert left_in_container(tmp_path, limit, used, cached) == 400
