@@ -25,3 +25,8 @@ class Transient(Mendable):
 
 class Unavailable(Transient):
     """A part that every message needs (model server, database, broker) is down or full: no message is to blame."""
+
+    def __init__(self, message: str = "", *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """Sooner than this the part does not want to be asked again."""

@@ -18,6 +18,8 @@ from workers.order import PutBack
 
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 8.0
+LONGEST_WISH_S = 60.0
+"""A part that asks for more patience than this is asked again all the same."""
 REMIND_S = 60.0
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class Outage:
         self._closing = closing
         self._turn = asyncio.Lock()  # first come, first served
         self._asked = 0
-        self._began = self._said = self._last_asked = 0.0
+        self._began = self._said = self._last_asked = self._not_before = 0.0
 
     @property
     def lasting(self) -> str | None:
@@ -78,8 +80,9 @@ class Outage:
         try:
             await self._turn.acquire()
             try:
-                if self.reason is not None and self._asked:
-                    ready = self._last_asked + pause(self._asked, random.random())
+                if self.reason is not None and (self._asked or self._not_before > time.monotonic()):
+                    paused = self._last_asked + pause(self._asked, random.random()) if self._asked else 0.0
+                    ready = max(paused, self._not_before)
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._closing.wait(), ready - time.monotonic())
                 if self._closing.is_set():
@@ -99,6 +102,8 @@ class Outage:
         if self.reason is None:
             self._began, self._said, self._asked = now, now - REMIND_S, 0
         self.reason = str(error)
+        if isinstance(error, Unavailable):
+            self._not_before = max(self._not_before, now + min(error.retry_after_s, LONGEST_WISH_S))
         if asking:
             self._asked += 1
             self._last_asked = now
@@ -111,4 +116,4 @@ class Outage:
             return  # begun before the outage: its end proves nothing
         if self._asked:
             log.warning("goes on after %.0f s: what was away is back", time.monotonic() - self._began)
-        self.reason, self._asked = None, 0
+        self.reason, self._asked, self._not_before = None, 0, 0.0

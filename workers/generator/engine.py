@@ -156,16 +156,17 @@ def _verdicts() -> Iterator[None]:
     except openai.APIConnectionError as error:
         raise Unavailable(f"the model server cannot be reached: {error.__cause__ or error}") from error
     except openai.APIStatusError as error:
-        raise _verdict(error.status_code, error.message) from error
+        raise _verdict(error.status_code, error.message, error.response.headers.get("retry-after", "")) from error
     except (openai.APIError, ValueError) as error:  # ValueError: JSON that is none
         raise Transient(f"the model server answers nonsense: {error}") from error
 
 
-def _verdict(status: int, message: str) -> Exception:
+def _verdict(status: int, message: str, retry_after: str = "") -> Exception:
     if status == 404:
         return UnknownModel(message)
     if status in DOWN:
-        return Unavailable(f"the model server answers {status}: {message}")
+        wish = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0  # a date is not read
+        return Unavailable(f"the model server answers {status}: {message}", retry_after_s=wish)
     if status >= 500:
         return Transient(f"the model server answers {status}: {message}")
     if "context length" in message.lower():

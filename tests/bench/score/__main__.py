@@ -80,7 +80,7 @@ def show(runs: Sequence[dict[str, Any]], names: Sequence[str], pairs: int) -> No
     def ratio(name: str, other: str) -> str:
         return f"{seconds(other) / seconds(name):.2f}" if other in names else "–"
 
-    print("| | pairs per CPU second | times the call | times the loaded package | largest difference | peak memory, MB |")
+    print("| | pairs per CPU second | times the call | times it loaded | largest difference | peak memory, MB |")
     print("|---|---|---|---|---|---|")
     for name in names:
         one, against = any_run(name), any_run(PACKAGE) if PACKAGE in names else None

@@ -87,6 +87,18 @@ async def test_a_server_that_is_full_or_down_is_waited_for(status: int) -> None:
         await engine(refusing(status)).complete("v1", "x")
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("7", 7.0), ("", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0), ("-3", 0.0), ("²", 0.0)],
+)
+async def test_a_full_server_says_how_long_to_wait(said: str, seconds: float) -> None:
+    headers = {b"retry-after": said.encode()}
+    reply = httpx2.Response(429, json={"error": {"message": "full"}}, headers=headers)
+    with pytest.raises(Unavailable) as caught:
+        await engine(lambda _: reply).complete("v1", "x")
+    assert caught.value.retry_after_s == seconds
+
+
 async def test_no_connection_is_waited_for() -> None:
     def reply(_: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("refused")

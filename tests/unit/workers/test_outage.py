@@ -189,3 +189,29 @@ async def test_a_single_refused_request_is_not_told(outage: Outage, caplog: pyte
     server.error = None
     await knock(outage, server.request)
     assert caplog.records == []
+
+
+async def test_a_part_that_says_when_to_come_back_is_not_asked_sooner(outage: Outage) -> None:
+    server = Server()
+    server.error = Unavailable("full", retry_after_s=0.3)
+    with pytest.raises(Unavailable):
+        await outage.passage(server.request)
+    server.error = None
+    again = asyncio.create_task(outage.passage(server.request))
+    await asyncio.sleep(0.1)
+    assert server.asked == 1
+    await asyncio.wait_for(again, 5)
+    assert server.asked == 2
+
+
+async def test_nobody_is_waited_for_longer_than_a_minute_at_a_part_s_wish(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage_module, "LONGEST_WISH_S", 0.05)
+    server = Server()
+    server.error = Unavailable("full", retry_after_s=1e9)
+    with pytest.raises(Unavailable):
+        await outage.passage(server.request)
+    server.error = None
+    await asyncio.wait_for(outage.passage(server.request), 5)
+    assert server.asked == 2
