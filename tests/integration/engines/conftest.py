@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -38,53 +38,70 @@ VLLM_ARGUMENTS = (
 )
 
 
-@dataclass(frozen=True)
-class Running:
-    """A model server that is ready."""
+class ServerProcess:
+    """A model server with the demo's base, as a process that can be killed."""
 
-    kind: str
-    url: str
+    def __init__(self, kind: str, said: Path) -> None:
+        self.kind = kind
+        self._port = free_ports()
+        self._said = said
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """As settings want it."""
+        return f"http://{LOOPBACK}:{self._port}/v1"
+
+    def start(self) -> None:
+        """Start and wait until it is ready."""
+        base = str(DEMO_MODEL / "base")
+        if self.kind == "vllm":
+            assert VLLM_PYTHON.is_file(), "vLLM lives in an environment of its own: make .venv-vllm/.ready"
+            command = [str(VLLM_PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", base]
+            command += ["--host", LOOPBACK, "--port", str(self._port), *VLLM_ARGUMENTS]
+            environment = os.environ | VLLM_ENVIRONMENT
+        else:
+            command = [sys.executable, "-m", "copydesk", "model-server"]
+            environment = os.environ | {"COPYDESK_MODEL_SERVER_PORT": str(self._port), "COPYDESK_TORCH_THREADS": "1"}
+        with self._said.open("ab") as log:
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        wait_until(self._ready, READY_S, every_s=0.5)
+
+    def kill(self) -> None:
+        """kill -9 to all of its processes."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """A clean stop."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._said.read_text(errors="replace")[-3000:]
+        try:
+            with urlopen(f"http://{LOOPBACK}:{self._port}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (URLError, OSError):
+            return False
 
 
 KINDS = ["embedded", *(["vllm"] if (sys.platform, platform.machine()) == ("linux", "x86_64") else [])]
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The demo model, served by our own server and by vLLM."""
-    kind = str(request.param)
-    port = free_ports()
-    base = str(DEMO_MODEL / "base")
-    if kind == "vllm":
-        assert VLLM_PYTHON.is_file(), "vLLM lives in an environment of its own: make .venv-vllm/.ready"
-        command = [str(VLLM_PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", base]
-        command += ["--host", LOOPBACK, "--port", str(port), *VLLM_ARGUMENTS]
-        environment = os.environ | VLLM_ENVIRONMENT
-    else:
-        command = [sys.executable, "-m", "copydesk", "model-server"]
-        environment = os.environ | {"COPYDESK_MODEL_SERVER_PORT": str(port), "COPYDESK_TORCH_THREADS": "1"}
-    said = tmp_path_factory.mktemp("server") / f"{kind}.log"
-    with said.open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        wait_until(lambda: _ready(process, port, said), READY_S, every_s=0.5)
-        yield Running(kind, f"http://{LOOPBACK}:{port}/v1")
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _ready(process: subprocess.Popen[bytes], port: int, said: Path) -> bool:
-    assert process.poll() is None, said.read_text(errors="replace")[-3000:]
-    try:
-        with urlopen(f"http://{LOOPBACK}:{port}/health", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The demo model, served by our own server and by vLLM; one process each for all tests."""
+    process = ServerProcess(str(request.param), tmp_path_factory.mktemp("server") / "log")
+    process.start()
+    yield process
+    process.stop()
 
 
 @pytest.fixture(scope="session")

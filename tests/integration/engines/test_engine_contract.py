@@ -18,7 +18,7 @@ from infra.settings import LOOPBACK, Settings
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
-from tests.integration.engines.conftest import Running
+from tests.integration.engines.conftest import ServerProcess
 from tests.samples import NOW, make_adapter
 from workers.generator.engine import Engine, LoadRefused, TooLong, TooSlow, UnknownModel
 from workers.generator.rollout import Rollout
@@ -34,8 +34,8 @@ pytestmark = pytest.mark.timeout(600)  # vLLM alone may take half of that to sta
 
 
 @asynccontextmanager
-async def engine(server: Running, **changes: object) -> AsyncIterator[Engine]:
-    client = Engine(Settings.model_validate({"model_server_url": server.url, "max_title_tokens": LONGEST} | changes))
+async def engine(url: str, **changes: object) -> AsyncIterator[Engine]:
+    client = Engine(Settings.model_validate({"model_server_url": url, "max_title_tokens": LONGEST} | changes))
     try:
         yield client
     finally:
@@ -51,8 +51,8 @@ async def loaded(client: Engine, name: str, path: Path) -> AsyncIterator[None]:
         await client.unload(name)
 
 
-async def test_an_answer_has_its_tokens_and_is_the_same_when_asked_again(server: Running) -> None:
-    async with engine(server) as client:
+async def test_an_answer_has_its_tokens_and_is_the_same_when_asked_again(server: ServerProcess) -> None:
+    async with engine(server.url) as client:
         first, second = [await client.complete("base", ASKED[0]) for _ in range(2)]
     assert first.text
     assert first.text == second.text
@@ -60,29 +60,31 @@ async def test_an_answer_has_its_tokens_and_is_the_same_when_asked_again(server:
     assert first.input_tokens > 50
 
 
-async def test_an_answer_longer_than_allowed_is_cut_and_is_an_answer(server: Running) -> None:
-    async with engine(server) as client:
+async def test_an_answer_longer_than_allowed_is_cut_and_is_an_answer(server: ServerProcess) -> None:
+    async with engine(server.url) as client:
         whole = await client.complete("base", ASKED[0])
-    async with engine(server, max_title_tokens=8) as client:
+    async with engine(server.url, max_title_tokens=8) as client:
         short = await client.complete("base", ASKED[0])
     assert short.output_tokens == 8 < whole.output_tokens
     assert whole.text.startswith(short.text.rstrip("\ufffd"))
 
 
-async def test_an_unknown_model_is_told_from_all_else_that_can_go_wrong(server: Running) -> None:
-    async with engine(server) as client:
+async def test_an_unknown_model_is_told_from_all_else_that_can_go_wrong(server: ServerProcess) -> None:
+    async with engine(server.url) as client:
         with pytest.raises(UnknownModel):
             await client.complete("ghost", ASKED[0])
 
 
-async def test_a_prompt_longer_than_the_context_says_that_it_is_too_long(server: Running) -> None:
-    async with engine(server) as client:
+async def test_a_prompt_longer_than_the_context_says_that_it_is_too_long(server: ServerProcess) -> None:
+    async with engine(server.url) as client:
         with pytest.raises(TooLong):
             await client.complete("base", "harbour " * 4000)
 
 
-async def test_an_adapter_comes_writes_its_own_titles_and_goes(server: Running, adapters: tuple[Path, Path]) -> None:
-    async with engine(server) as client:
+async def test_an_adapter_comes_writes_its_own_titles_and_goes(
+    server: ServerProcess, adapters: tuple[Path, Path]
+) -> None:
+    async with engine(server.url) as client:
         base = await client.complete("base", ASKED[0])
         async with loaded(client, "one", adapters[0]), loaded(client, "two", adapters[1]):
             assert {"base", "one", "two"} <= await client.loaded()
@@ -96,12 +98,12 @@ async def test_an_adapter_comes_writes_its_own_titles_and_goes(server: Running, 
 
 
 async def test_an_adapter_that_cannot_be_loaded_is_refused_and_its_name_stays_free(
-    server: Running, adapters: tuple[Path, Path], tmp_path: Path
+    server: ServerProcess, adapters: tuple[Path, Path], tmp_path: Path
 ) -> None:
     hollow = tmp_path / "hollow"
     hollow.mkdir()
     shutil.copy(adapters[0] / "adapter_config.json", hollow)
-    async with engine(server) as client:
+    async with engine(server.url) as client:
         for path in (tmp_path / "nowhere", hollow):
             with pytest.raises((LoadRefused, Transient)):
                 await client.load("mended", str(path))
@@ -110,16 +112,16 @@ async def test_an_adapter_that_cannot_be_loaded_is_refused_and_its_name_stays_fr
             assert (await client.complete("mended", ASKED[0])).text
 
 
-async def test_a_title_that_takes_too_long_is_given_up_and_the_server_goes_on(server: Running) -> None:
-    async with engine(server, model_timeout_s=0.001) as client:
+async def test_a_title_that_takes_too_long_is_given_up_and_the_server_goes_on(server: ServerProcess) -> None:
+    async with engine(server.url, model_timeout_s=0.001) as client:
         with pytest.raises(TooSlow):
             await client.complete("base", ASKED[0])
-    async with engine(server) as client:
+    async with engine(server.url) as client:
         assert (await client.complete("base", ASKED[0])).text
 
 
-async def test_a_burst_is_answered_or_put_off_and_never_fails_otherwise(server: Running) -> None:
-    async with engine(server, max_title_tokens=8, model_timeout_s=300) as client:
+async def test_a_burst_is_answered_or_put_off_and_never_fails_otherwise(server: ServerProcess) -> None:
+    async with engine(server.url, max_title_tokens=8, model_timeout_s=300) as client:
         asked = (client.complete("base", f"Harbour {number} opens.") for number in range(BURST))
         outcomes = await asyncio.gather(*asked, return_exceptions=True)
         answered = [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]
@@ -130,17 +132,17 @@ async def test_a_burst_is_answered_or_put_off_and_never_fails_otherwise(server: 
         assert (await client.complete("base", ASKED[0])).text
 
 
-async def test_an_answer_that_breaks_off_is_waited_for_anew(server: Running) -> None:
-    async with cutting_proxy(server.url) as url, engine(Running(server.kind, url)) as client:
+async def test_an_answer_that_breaks_off_is_waited_for_anew(server: ServerProcess) -> None:
+    async with cutting_proxy(server.url) as url, engine(url) as client:
         with pytest.raises(Transient):
             await client.complete("base", ASKED[0])
 
 
 async def test_ten_swaps_under_load_fail_no_request_and_mix_up_no_title(
-    server: Running, adapters: tuple[Path, Path]
+    server: ServerProcess, adapters: tuple[Path, Path]
 ) -> None:
     folders = {f"swap-{number}": adapters[number % 2] for number in range(SWAPS + 1)}
-    async with engine(server) as client:
+    async with engine(server.url) as client:
         own: dict[Path, list[str]] = {}
         bare = [(await client.complete("base", prompt)).text for prompt in ASKED]
         for path in adapters:
