@@ -27,8 +27,9 @@ from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Adapter, Article, Event, ScoredTitle, Title
 from schemas.records import AliasHistoryRow, ArticleRow, TitleRow
 from schemas.topics import Topic
+from workers.generator.admission import base_here, fault, objection, server_path
 from workers.generator.engine import Engine, LoadRefused
-from workers.generator.rollout import Rollout, objection, server_path
+from workers.generator.rollout import Rollout
 from workers.generator.worker import Generator
 from workers.retrainer.announce import adapter_event
 from workers.scorer.judgement import judge
@@ -126,20 +127,21 @@ def _adapter(registry: ModelRegistry, version: str) -> Adapter:
         gate_verdict="none: nothing is published",
         decided_at=datetime.now(UTC),
     )
-    adapter = adapter_event(move, row)
-    reason = objection(adapter)
-    if reason is not None:
-        raise Invalid(reason)
-    return adapter
+    return adapter_event(move, row)
 
 
 async def _write(settings: Settings, adapter: Adapter, articles: Sequence[Article]) -> dict[UUID, Title | str]:
     """The title of each article by the id of its event, or in words why there is none."""
+    base = base_here(settings)
+    if reason := objection(adapter, base):
+        raise Invalid(f"{adapter.model_version} cannot write titles here: {reason}")
     engine = Engine(settings)
-    rollout = Rollout(engine)
+    rollout = Rollout(engine, base)
     try:
         loaded = await engine.loaded()
         await engine.load(adapter.model_version, server_path(adapter.artefact_uri))
+        if reason := await fault(engine, adapter, ()):
+            raise Invalid(f"{adapter.model_version} cannot write titles here: {reason}")
         await rollout.announced(_envelope(adapter))
         rollout.current()
         serving = asyncio.create_task(rollout.converge())

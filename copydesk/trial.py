@@ -28,11 +28,11 @@ def try_version(
 ) -> None:
     """Let a version stand the gate's trial, and say what decided. Status 1: refused. It is promoted in no case."""
     from editorial.bertscore import Scorer
+    from editorial.golden import load_golden
     from infra.database import make_engine, migrate
     from infra.folder import write_whole
     from infra.registry import CHAMPION, ModelRegistry
     from training.gate_report import PAGE_FILE, lines, write_report
-    from training.golden import load_golden
     from training.trial import Bench, Candidate, try_out
 
     settings = get_settings()

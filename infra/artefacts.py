@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from infra.registry import BARE_BASE, digest_folder
 from schemas.records import ModelVersionRow
 
+MANIFEST = "manifest.json"
+"""What a trained artefact says of itself; written last."""
+SAMPLE_MESSAGE = "Zürich’s 1,234 ships – “ready”? 🚢\n\nA second line."
+"""What every tokenizer and chat template is compared by."""
 WEIGHTS = "adapter_model.safetensors"
 """An adapter's weights, as PEFT calls them."""
 WHOLE = "config.json"
@@ -40,3 +47,16 @@ def version_objection(version: ModelVersionRow) -> str | None:
         return None
     parts = urlsplit(version.artefact_uri)
     return objection(Path(unquote(parts.path) if parts.scheme == "file" else version.artefact_uri), version.digest)
+
+
+def tokens_digest(tokens: Sequence[int]) -> str:
+    """sha256 (hex) of token ids, for a manifest."""
+    return hashlib.sha256(",".join(map(str, tokens)).encode()).hexdigest()
+
+
+def sample_digest(folder: Path) -> str:
+    """What `SAMPLE_MESSAGE` became in training, by the artefact's manifest; empty where that says nothing of it."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_bytes()).get("sample_digest", ""))
+    except (OSError, ValueError, AttributeError):  # on another machine, or from before this was written
+        return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from infra.registry import base_identity
+from infra.settings import Settings
 from schemas.events import Adapter, Article
 
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
@@ -43,14 +45,15 @@ def make_adapter(
     """The announcement of `v<sequence>` as champion, with the digest of the prompt as it is."""
     from editorial import prompts
 
+    base_model, base_revision = base_identity(Settings())
     return Adapter(
         alias=alias,
         sequence=sequence,
         model_version=version or f"v{sequence}",
         artefact_uri=artefact_uri or f"/models/{version or f'v{sequence}'}",
         digest="0" * 64,
-        base_model="base",
-        base_revision="main",
+        base_model=base_model,
+        base_revision=base_revision,
         prompt_version=prompt_version,
         prompt_digest=prompt_digest or prompts.digest("v3"),
         gate_verdict="passed",

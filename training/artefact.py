@@ -15,14 +15,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from transformers import AutoTokenizer
 
 from editorial import prompts
-from infra.artefacts import objection
+from infra.artefacts import MANIFEST, SAMPLE_MESSAGE, objection, tokens_digest
 from infra.database import make_engine, migrate
 from infra.registry import BARE_BASE, ModelRegistry, base_identity, digest_folder
 from infra.settings import Settings
 from schemas.errors import Mendable
 from schemas.records import ModelVersionRow
 
-MANIFEST = "manifest.json"
 BARE_PROMPT = "v2"
 """A model that was not tuned must be told the house rules."""
 
@@ -77,17 +76,23 @@ class Model:
 
 @dataclass(frozen=True)
 class BaseDigests:
-    """sha256 (hex) of the tokenizer and of the chat template of a base."""
+    """sha256 (hex) of the tokenizer and of the chat template of a base, and of what they make of `SAMPLE_MESSAGE`."""
 
     tokenizer: str
     chat_template: str
+    sample: str
 
 
 def base_digests(base_model: str, base_revision: str) -> BaseDigests:
     """What the manifest of everything that is trained on this base has to say."""
     tokenizer = AutoTokenizer.from_pretrained(base_model, revision=base_revision)
     template = tokenizer.chat_template or ""
-    return BaseDigests(_sha256(tokenizer.backend_tokenizer.to_str()), _sha256(str(template)))
+    sample = ""
+    if template:
+        message = [{"role": "user", "content": SAMPLE_MESSAGE}]
+        text = tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+        sample = tokens_digest(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return BaseDigests(_sha256(tokenizer.backend_tokenizer.to_str()), _sha256(str(template)), sample)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -188,13 +193,12 @@ def _same_prompt(version: str, prompt_version: str, digest: str) -> None:
 
 
 def _same_tokenizer(manifest: Manifest, base: str, revision: str) -> None:
-    trained = BaseDigests(manifest.tokenizer_digest, manifest.chat_template_digest)
-    if not (trained.tokenizer or trained.chat_template):  # an artefact from before these were written
+    if not (manifest.tokenizer_digest or manifest.chat_template_digest):  # an artefact from before these were written
         return
     here = base_digests(base, revision)
     for what, was, now in (
-        ("tokenizer", trained.tokenizer, here.tokenizer),
-        ("chat template", trained.chat_template, here.chat_template),
+        ("tokenizer", manifest.tokenizer_digest, here.tokenizer),
+        ("chat template", manifest.chat_template_digest, here.chat_template),
     ):
         if was != now:
             raise UnfitModel(f"{manifest.version} was trained with another {what} than its base has now")

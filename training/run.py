@@ -21,6 +21,7 @@ from editorial import calibration, prompts
 from editorial.bertscore import Scorer
 from editorial.cut import cut
 from editorial.flagger import Calibration
+from editorial.golden import load_golden
 from infra import lease
 from infra.artefacts import WHOLE
 from infra.database import make_engine
@@ -32,7 +33,6 @@ from training.dataset import TRAIN, Selection, choose, read_tables, retraining_r
 from training.finetune import Step, finetune, write_manifest
 from training.flagging import learn
 from training.gate_report import write_report
-from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
 from training.tracking import tracked
 from training.trial import Bench, Candidate, try_out

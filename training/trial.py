@@ -13,6 +13,7 @@ from uuid import UUID
 
 from editorial.bertscore import Scorer
 from editorial.cut import cut
+from editorial.golden import GoldenSet
 from editorial.metrics import Judged
 from infra.registry import BARE_BASE
 from infra.settings import Settings
@@ -22,7 +23,6 @@ from schemas.training import Condition, GateReport
 from training.artefact import Kind, UnfitModel, UnknownModel, find_model, read_manifest
 from training.evaluate import Story, judge_titles, metrics_of, pair_up
 from training.gate import Verdict, judge, verdict
-from training.golden import GoldenSet
 from training.serving import Rejected, Served, model_server
 
 WHOLE_MODEL = (

@@ -174,5 +174,6 @@ def facts(settings: Settings, recipe: Recipe, version: str, dataset_hash: str) -
         "prompt_digest": prompts.digest(recipe.prompt_version),
         "tokenizer_digest": trained_on.tokenizer,
         "chat_template_digest": trained_on.chat_template,
+        "sample_digest": trained_on.sample,
         "recipe": recipe.model_dump(mode="json"),
     }

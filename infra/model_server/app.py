@@ -35,6 +35,8 @@ from infra.model_server.protocol import (
     LoadAdapter,
     ModelCard,
     ModelList,
+    TokenizeRequest,
+    TokenizeResponse,
     UnloadAdapter,
     Usage,
 )
@@ -94,6 +96,10 @@ def create_app(engine: Engine, batcher: Batcher) -> FastAPI:
         with tracing.span("model-server chat", parent) if parent else nullcontext():
             return await served.chat(request, connection)
 
+    @app.post("/tokenize")
+    async def tokenize(request: TokenizeRequest) -> TokenizeResponse:
+        return served.tokenize(request)
+
     @app.post("/v1/load_lora_adapter")
     async def load(request: LoadAdapter) -> Response:
         await served.load(request.lora_name, Path(request.lora_path), request.digest)
@@ -146,10 +152,14 @@ class _Served:
             metrics.SERVER_ADAPTERS.set(len(self._adapters))
             await asyncio.wrap_future(self._batcher.after_adapter(name, lambda: self._engine.unload_adapter(name)))
 
+    def tokenize(self, request: TokenizeRequest) -> TokenizeResponse:
+        self._must_know(request.model)
+        tokens = self._token_ids(request.messages)
+        return TokenizeResponse(count=len(tokens), max_model_len=self._engine.context, tokens=list(tokens))
+
     async def chat(self, request: ChatRequest, connection: Request) -> ChatResponse:
         prompt = self._prompt(request)
-        if request.model != BASE and request.model not in self._adapters:
-            raise Refusal(404, f"The model `{request.model}` does not exist.")
+        self._must_know(request.model)
         try:
             answer = self._batcher.submit(request.model, prompt)
         except QueueFull as error:
@@ -158,11 +168,18 @@ class _Served:
         metrics.SERVER_REQUESTS.labels(200).inc()
         return _response(request, prompt, completion)
 
-    def _prompt(self, request: ChatRequest) -> Prompt:
+    def _must_know(self, model: str) -> None:
+        if model != BASE and model not in self._adapters:
+            raise Refusal(404, f"The model `{model}` does not exist.")
+
+    def _token_ids(self, messages: list[ChatMessage]) -> tuple[int, ...]:
         try:
-            token_ids = self._engine.tokenize([message.model_dump() for message in request.messages])
+            return self._engine.tokenize([message.model_dump() for message in messages])
         except Exception as error:  # chat templates are small programs and raise what they like
             raise Refusal(400, f"the chat template refused the messages: {error}") from error
+
+    def _prompt(self, request: ChatRequest) -> Prompt:
+        token_ids = self._token_ids(request.messages)
         room = self._engine.context - len(token_ids)
         wanted = request.max_completion_tokens or request.max_tokens or max(room, 1)
         if wanted > room:

@@ -111,3 +111,18 @@ class ErrorResponse(BaseModel):
     """OpenAI's error shape."""
 
     error: ErrorDetail
+
+
+class TokenizeRequest(BaseModel):
+    """`POST /tokenize`."""
+
+    model: str
+    messages: list[ChatMessage] = Field(min_length=1)
+
+
+class TokenizeResponse(BaseModel):
+    """Its answer: what the chat template and the tokenizer make of the messages."""
+
+    count: int
+    max_model_len: int
+    tokens: list[int]

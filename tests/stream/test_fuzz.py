@@ -216,7 +216,7 @@ def model(runner: asyncio.Runner) -> Iterator[Model]:
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory, model: Model, runner: asyncio.Runner) -> Reader:
-    rollout = Rollout(model.engine)
+    rollout = Rollout(model.engine, None)
     runner.run(_serve(rollout, make_adapter()))
     assert rollout.serving is not None
     lane = Lane(ARTICLES, Generator(Settings(), model.engine, rollout).write)
@@ -241,7 +241,7 @@ def test_the_generator_s_idea_of_which_model_serves(
     """`adapters` is read whole by every generator at every start: what it cannot bear would be the end of them all."""
 
     async def follow() -> None:
-        rollout = Rollout(model.engine)
+        rollout = Rollout(model.engine, None)
         await _deliver(ADAPTERS, raw[1], raw[2], rollout.announced)
         await _serve(rollout, make_adapter(2**70).model_copy(update=changes))
 

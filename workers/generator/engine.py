@@ -89,6 +89,21 @@ class Engine:
             raise
         return _read(answer, time.monotonic() - began)
 
+    async def tokenize(self, model: str, message: str) -> tuple[int, ...] | None:
+        """The tokens that the server makes of one message with its chat template; None if it cannot say.
+
+        vLLM's endpoint; hosted models have none. Raises `Transient`.
+        """
+        body = {"model": model, "messages": [{"role": "user", "content": message}]}
+        address = str(self._client.base_url).rstrip("/").removesuffix("/v1") + "/tokenize"
+        try:
+            with _verdicts():
+                said: object = await self._client.post(address, body=body, cast_to=object)
+        except (UnknownModel, Invalid):
+            return None
+        tokens = said.get("tokens") if isinstance(said, dict) else None
+        return tuple(tokens) if isinstance(tokens, list) else None
+
     async def loaded(self) -> frozenset[str]:
         """Names of the models that the server answers for."""
         with _verdicts():

@@ -1,7 +1,7 @@
 """Which model version writes titles now, and how the next one takes over without dropping a request.
 
-The `adapters` topic says what is wanted. The wanted version is loaded under a name of its own, then new titles use it;
-titles begun before finish with the version they began with, and the old one is unloaded when nobody has used it for a
+The `adapters` topic says what is wanted. The wanted version is loaded under a name of its own and proves itself
+(`admission.py`), then new titles use it; titles begun before finish with the version they began with, and the old one is unloaded when nobody has used it for a
 while. Nothing is served before the first adapter is announced: the bare base never stands in.
 """
 
@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
 
-from editorial import prompts
 from infra.observability import metrics
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
+from workers.generator import admission
+from workers.generator.admission import server_path
 from workers.generator.engine import LoadRefused
 
 CHAMPION = "champion"
@@ -29,7 +29,7 @@ LINGER_S = 30.0
 log = logging.getLogger(__name__)
 
 
-class Server(Protocol):
+class Server(admission.Server, Protocol):
     """What the rollout needs of the model server (`workers.generator.engine.Engine`)."""
 
     async def load(self, name: str, path: str, digest: str) -> None: ...
@@ -41,30 +41,23 @@ def newer(wanted: Adapter | None, announced: Adapter) -> bool:
     return announced.alias == CHAMPION and (wanted is None or announced.sequence > wanted.sequence)
 
 
-def objection(adapter: Adapter) -> str | None:
-    """Why this adapter must not serve here, or None: the prompt that trained it has to be the prompt that serves."""
-    if adapter.prompt_version not in prompts.PROMPTS:
-        return f"prompt {adapter.prompt_version!r} is not known here: is this worker older than the adapter?"
-    if prompts.digest(adapter.prompt_version) != adapter.prompt_digest:
-        return f"prompt {adapter.prompt_version!r} is not the text that {adapter.model_version} was trained with"
-    try:
-        server_path(adapter.artefact_uri)
-    except ValueError as error:
-        return f"{adapter.artefact_uri!r} is no address of an artefact: {error}"
-    return None
-
-
-def server_path(artefact_uri: str) -> str:
-    """An artefact's address as the model server wants it: a path for files, anything else as it is."""
-    parts = urlsplit(artefact_uri)
-    return unquote(parts.path) if parts.scheme == "file" else artefact_uri
-
-
 class Rollout:
     """`announced` hears what is wanted, `converge` works towards it, `lease` hands out what serves."""
 
-    def __init__(self, server: Server, *, linger_s: float = LINGER_S) -> None:
+    def __init__(
+        self,
+        server: Server,
+        base: tuple[str, str] | None,
+        golden: Sequence[str] = (),
+        *,
+        linger_s: float = LINGER_S,
+    ) -> None:
+        """`base` is name and revision of the base that is served, None if that cannot be known here. On `golden`
+        articles a version warms up.
+        """
         self._server = server
+        self._base = base
+        self._golden = golden
         self._linger_s = linger_s
         self._wanted: Adapter | None = None
         self._serving: Adapter | None = None
@@ -131,10 +124,11 @@ class Rollout:
                 raise Unavailable(str(error)) from error
 
     async def _switch(self, wanted: Adapter) -> bool:
-        reason = objection(wanted)
+        reason = admission.objection(wanted, self._base)
         if reason is None:
             try:
                 await self._server.load(wanted.model_version, server_path(wanted.artefact_uri), wanted.digest)
+                reason = await admission.fault(self._server, wanted, self._golden)
             except (LoadRefused, Transient) as error:
                 reason = str(error)
         if reason is not None:

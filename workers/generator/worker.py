@@ -10,12 +10,14 @@ from uuid import UUID
 from editorial import prompts
 from editorial.answers import clean
 from editorial.cut import cut
+from editorial.golden import load_golden
 from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
 from schemas.errors import Invalid, Transient, Unavailable
 from schemas.events import Adapter, Article, Title
 from schemas.topics import ADAPTERS, ARTICLES, TITLES
+from workers.generator.admission import base_here
 from workers.generator.engine import Answer, Engine, TooLong, TooSlow, UnknownModel
 from workers.generator.rollout import Rollout
 from workers.stream import Lane, Outlet, background, run, watch_compacted
@@ -136,7 +138,8 @@ def main(settings: Settings) -> None:
             task.cancel()
         await engine.close()
 
-    rollout = Rollout(engine)
+    golden = [cut(one.text, settings.max_article_tokens) for one in load_golden(settings.golden_examples).examples]
+    rollout = Rollout(engine, base_here(settings), golden)
     generator = Generator(settings, engine, rollout)
     lanes = [Lane(ARTICLES, generator.write)]
     run("generator", settings, lanes, on_start=start, on_stop=stop, ready=rollout.ready)

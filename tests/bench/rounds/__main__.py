@@ -21,6 +21,7 @@ from uuid import UUID, uuid5
 from copydesk.demo.curator import judge
 from editorial import prompts, rules
 from editorial.bertscore import Scorer
+from editorial.golden import load_golden
 from editorial.sentences import sentence_spans
 from infra.newsroom.stories import KINDS, Story, write_story
 from infra.registry import base_identity, digest_folder
@@ -31,7 +32,6 @@ from tests.bench.rounds.picture import draw
 from tests.learning_samples import NOW, PRESS
 from training.dataset import TRAIN, Example, Origin, Selection
 from training.evaluate import judge_titles, metrics_of
-from training.golden import load_golden
 from training.recipe import Recipe, Start, load_recipe
 from training.run import Run, train
 from training.serving import model_server

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from editorial import prompts
+from infra.artefacts import SAMPLE_MESSAGE, tokens_digest
 from infra.newsroom.stories import write_story
 from infra.registry import digest_folder
-from infra.settings import LOOPBACK, Settings
+from infra.settings import DEMO_MODEL, LOOPBACK, Settings
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
 from tests.integration.engines.conftest import ServerProcess
 from tests.samples import NOW, make_adapter
+from training.artefact import base_digests
 from workers.generator.engine import Engine, LoadRefused, TooLong, TooSlow, UnknownModel
 from workers.generator.rollout import Rollout
 
@@ -58,6 +60,14 @@ async def test_an_answer_has_its_tokens_and_is_the_same_when_asked_again(server:
     assert first.text == second.text
     assert 0 < first.output_tokens <= LONGEST
     assert first.input_tokens > 50
+
+
+async def test_it_says_which_tokens_its_chat_template_and_tokenizer_make(server: ServerProcess) -> None:
+    async with engine(server.url) as client:
+        tokens = await client.tokenize("base", SAMPLE_MESSAGE)
+        assert tokens is not None
+        assert tokens_digest(tokens) == base_digests(str(DEMO_MODEL / "base"), "main").sample
+        assert await client.tokenize("ghost", SAMPLE_MESSAGE) is None
 
 
 async def test_an_answer_longer_than_allowed_is_cut_and_is_an_answer(server: ServerProcess) -> None:
@@ -149,7 +159,7 @@ async def test_ten_swaps_under_load_fail_no_request_and_mix_up_no_title(
             async with loaded(client, "alone", path):
                 own[path] = [(await client.complete("alone", prompt)).text for prompt in ASKED]
         assert all(len(set(texts)) == 3 for texts in zip(bare, *own.values(), strict=True))
-        rollout = Rollout(client, linger_s=0)
+        rollout = Rollout(client, None, ASKED, linger_s=0)
         converging = asyncio.create_task(rollout.converge())
         rollout.current()
         done = asyncio.Event()

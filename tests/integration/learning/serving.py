@@ -38,7 +38,7 @@ async def published(
 ) -> list[list[Title]]:
     """The titles by each version (name, folder, prompt), announced one after the other as champion."""
     engine = Engine(settings)
-    rollout = Rollout(engine, linger_s=0.0)
+    rollout = Rollout(engine, None, linger_s=0.0)
     generator = Generator(settings, engine, rollout)
     rollout.current()
     converging = asyncio.create_task(rollout.converge())

@@ -17,7 +17,9 @@ import pytest
 
 from editorial import prompts
 from editorial.bertscore import Scorer
+from editorial.golden import load_golden
 from editorial.sentences import sentence_spans
+from infra.artefacts import MANIFEST
 from infra.newsroom.stories import Story
 from infra.registry import base_identity, digest_folder
 from infra.settings import DEMO_MODEL, LOOPBACK, Settings
@@ -27,10 +29,8 @@ from tests.ground import free_ports
 from tests.integration.learning.serving import published
 from tests.learning_samples import NOW, PRESS, article_row, tale
 from tests.model_server import ModelServer
-from training.artefact import MANIFEST
 from training.dataset import TRAIN, Example, Origin, Selection
 from training.gate_report import PAGE_FILE, TEXT_FILE, lines, write_report
-from training.golden import load_golden
 from training.recipe import Recipe, load_recipe
 from training.run import Run, train
 from training.serving import model_server

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from editorial import prompts
+from infra.artefacts import MANIFEST, tokens_digest
+from infra.registry import base_identity
 from infra.settings import Settings
 from schemas.envelope import Envelope
 from schemas.errors import Invalid, Transient, Unavailable
@@ -15,9 +19,12 @@ from schemas.events import Adapter, Event, Title
 from schemas.topics import TITLES, Topic
 from tests.samples import NOW, make_adapter, make_article
 from workers.generator import rollout as rollout_module
+from workers.generator.admission import base_here, objection, server_path
 from workers.generator.engine import Answer, Engine, LoadRefused, TooLong, UnknownModel
-from workers.generator.rollout import Rollout, newer, objection, server_path
+from workers.generator.rollout import Rollout, newer
 from workers.generator.worker import Generator
+
+BASE = base_identity(Settings())
 
 
 @dataclass
@@ -29,6 +36,7 @@ class Server(Engine):
     trouble: list[Exception] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     text: str = 'Title: "Harbour opens"\n'
+    tokens: tuple[int, ...] | None = None
     context: int = 10_000
 
     async def load(self, name: str, path: str, digest: str = "") -> None:
@@ -38,6 +46,9 @@ class Server(Engine):
 
     async def unload(self, name: str) -> None:
         self.names.discard(name)
+
+    async def tokenize(self, model: str, message: str) -> tuple[int, ...] | None:
+        return self.tokens
 
     async def complete(self, model: str, prompt: str) -> Answer:
         if self.trouble:
@@ -92,7 +103,7 @@ def server() -> Server:
 
 @pytest.fixture
 def rollout(server: Server) -> Rollout:
-    return Rollout(server, linger_s=0.0)
+    return Rollout(server, BASE, linger_s=0.0)
 
 
 async def serve(rollout: Rollout, *adapters: Adapter) -> None:
@@ -164,9 +175,42 @@ def test_only_a_newer_champion_changes_what_is_wanted() -> None:
 
 
 def test_an_adapter_trained_with_another_prompt_must_not_serve() -> None:
-    assert objection(make_adapter()) is None
-    assert "not the text" in (objection(make_adapter(prompt_digest="0" * 64)) or "")
-    assert "not known" in (objection(make_adapter(prompt_version="v99")) or "")
+    assert objection(make_adapter(), BASE) is None
+    assert "not the text" in (objection(make_adapter(prompt_digest="0" * 64), BASE) or "")
+    assert "not known" in (objection(make_adapter(prompt_version="v99"), BASE) or "")
+
+
+def test_an_adapter_of_another_base_must_not_serve(tmp_path: Path) -> None:
+    assert "COPYDESK_BASE_MODEL" in (objection(make_adapter(), ("another", "main")) or "")
+    assert objection(make_adapter(), base_here(Settings())) is None
+    assert objection(make_adapter(), base_here(Settings(base_model="/models/on-the-gpu-machine"))) is None
+    other = Settings(base_model="HuggingFaceH4/zephyr-7b-beta")
+    assert "zephyr" in (objection(make_adapter(), base_here(other)) or "")
+
+
+@pytest.mark.parametrize(("tokens", "serves"), [((1, 2, 3), True), ((1, 2), False), (None, True)])
+async def test_a_server_with_another_tokenizer_or_chat_template_does_not_get_the_version(
+    server: Server, tmp_path: Path, tokens: tuple[int, ...] | None, serves: bool
+) -> None:
+    (tmp_path / MANIFEST).write_text(json.dumps({"sample_digest": tokens_digest((1, 2, 3))}))
+    server.tokens = tokens  # None: a hosted model, which does not say
+    rollout = Rollout(server, BASE, linger_s=0.0)
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1, artefact_uri=tmp_path.as_uri()))
+    assert (rollout.serving is not None) == serves
+
+
+async def test_a_version_writes_golden_titles_before_it_takes_over(server: Server) -> None:
+    rollout = Rollout(server, BASE, ["The harbour opens.", "The bridge closes."], linger_s=0.0)
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+        assert len(server.prompts) == 2
+        server.text = " \n"
+        await serve(rollout, make_adapter(2))
+        assert rollout.serving == make_adapter(1)
+        server.text, server.trouble = "Bridge closes", [Transient("a bad moment")]
+        await settle()
+    assert rollout.serving == make_adapter(2)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +243,7 @@ async def test_an_article_becomes_a_title_that_says_how_it_came_about(generator:
     assert topic is TITLES
     assert isinstance(title, Title)
     assert (title.text, title.raw, title.article) == ('"Harbour opens"', server.text, article)
-    assert (title.model_version, title.prompt_version, title.base_model) == ("v1", "v3", "base")
+    assert (title.model_version, title.prompt_version, title.base_model) == ("v1", "v3", BASE[0])
     assert (title.attempts, title.input_tokens) == (1, 1000)
     assert title.cost_usd == pytest.approx(0.0021)
     assert server.prompts == [prompts.render("v3", article.text)]

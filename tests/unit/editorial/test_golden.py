@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from editorial.golden import BadGolden, Golden, GoldenSet, load_golden
 from infra.newsroom.stories import read_story
-from training.golden import BadGolden, Golden, GoldenSet, load_golden
 
 HARBOUR = Golden(
     name="harbour",
