@@ -101,6 +101,7 @@ def _send(settings: Settings, examples: list[Example], at: datetime) -> int:
 
     from copydesk.curation import for_review, title
     from editorial.bertscore import Scorer
+    from editorial.scoring import with_second_opinion
     from infra.database import make_engine, migrate
     from infra.kafka import create_topics, make_producer, send_acked
     from schemas.envelope import encode
@@ -114,7 +115,7 @@ def _send(settings: Settings, examples: list[Example], at: datetime) -> int:
     with Session(engine) as session:
         known = {one.example_id for one in examples if session.get(ArticleRow, (one.article_id, one.revision))}
     create_topics(settings)
-    scorer = Scorer(settings.scorer_model, settings.threads)
+    scorer = with_second_opinion(Scorer(settings.scorer_model, settings.threads), settings.second_opinion_model)
     policies = Policies(settings, scorer.hash)
     producer = make_producer(settings, "copydesk-curate")
     try:

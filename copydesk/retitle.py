@@ -20,6 +20,7 @@ from sqlmodel import Session, col, func, select
 from copydesk.console import BAD, DIM, GOOD, console, plain
 from copydesk.explanation import find
 from editorial.bertscore import Scorer
+from editorial.scoring import with_second_opinion
 from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.envelope import Envelope
@@ -206,7 +207,7 @@ def _old_title(database: Database, article: Article, adapter: Adapter) -> Title 
 
 
 def _judge(settings: Settings, titles: Sequence[Title]) -> list[Judged]:
-    scorer = Scorer(settings.scorer_model, settings.threads)
+    scorer = with_second_opinion(Scorer(settings.scorer_model, settings.threads), settings.second_opinion_model)
     policies = Policies(settings, scorer.hash)
     return [_judged(scored) for scored in judge(titles, scorer, policies.of, audit_share=0.0)]
 

@@ -18,8 +18,9 @@ from infra.settings import Settings, get_settings
 from schemas.errors import Mendable
 
 if TYPE_CHECKING:  # torch stays out of `--help`
-    from editorial.bertscore import Score, Scorer
+    from editorial.bertscore import Score
     from editorial.flagger import Policy
+    from editorial.scoring import TitleScorer
 
 _AT_ONCE = 64
 _LONGEST_LINE = 10_000_000
@@ -74,9 +75,10 @@ def answers(
 ) -> Iterator[Answer]:
     """One answer per line, in order; a file larger than the memory will do."""
     from editorial.bertscore import Scorer
+    from editorial.scoring import with_second_opinion
     from workers.scorer.policies import Policies
 
-    scorer = Scorer(settings.scorer_model, settings.threads)
+    scorer = with_second_opinion(Scorer(settings.scorer_model, settings.threads), settings.second_opinion_model)
     policy = Policies(settings, scorer.hash).of(version)
     numbered = enumerate(_lines(lines, longest_line), 1)
     while chunk := list(islice(numbered, _AT_ONCE)):
@@ -85,7 +87,7 @@ def answers(
         yield from (next(judged) if isinstance(row, Row) else row for row in rows)
 
 
-def _judge(rows: Sequence[Row], scorer: Scorer, policy: Policy) -> list[Answer]:
+def _judge(rows: Sequence[Row], scorer: TitleScorer, policy: Policy) -> list[Answer]:
     from editorial import flagger, rules
 
     scores = scorer.score([row.title for row in rows], [row.text for row in rows])
@@ -100,6 +102,7 @@ def _judge(rows: Sequence[Row], scorer: Scorer, policy: Policy) -> list[Answer]:
                 "title": row.title,
                 **_figures(of_article),
                 "evidence": of_article.evidence,
+                **({"entailed": of_article.entailed} if of_article.entailed is not None else {}),
                 "weakest_word": asdict(of_article.weakest) if of_article.weakest else None,
                 "rules": [violation.model_dump() for violation in violations],
                 "probability": decision.probability,

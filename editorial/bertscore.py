@@ -60,6 +60,8 @@ class Score:
     f1: float
     evidence: str
     words: tuple[WordSupport, ...] = ()
+    entailed: float | None = None
+    """How surely the evidence entails the title, 0..1; None where no second opinion was asked for."""
 
     @property
     def weakest(self) -> WordSupport | None:
@@ -131,7 +133,7 @@ class Scorer:
         self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT) - len(self._head) - len(self._tail)
         self._idf = defaultdict[int, float](lambda: 1.0)
         if idf_texts:
-            self._idf = get_idf_dict([_readable(text) for text in idf_texts], self._tokenizer, nthreads=0)
+            self._idf = get_idf_dict([readable(text) for text in idf_texts], self._tokenizer, nthreads=0)
         self._most_windows = windows
         self._kept = OrderedDict[str, _Encoded]()  # articles, the one used last at the end
         self._kept_bytes, self._cache_bytes = 0, cache_bytes
@@ -148,7 +150,7 @@ class Scorer:
 
         An article may as well be another title: the reference in an evaluation.
         """
-        pairs = [(_readable(title), _readable(article)) for title, article in zip(titles, articles, strict=True)]
+        pairs = [(readable(title), readable(article)) for title, article in zip(titles, articles, strict=True)]
         scores: list[Score] = []
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):  # bounds the memory that vectors take
             chunk = pairs[start : start + _PAIRS_AT_ONCE]
@@ -313,7 +315,7 @@ def _batches(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
         yield batch
 
 
-def _readable(text: str) -> str:
+def readable(text: str) -> str:
     """Stripped as the package does it, and without lone surrogates, which no tokenizer takes."""
     return text.encode("utf-8", "replace").decode().strip()
 

@@ -110,7 +110,8 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
     """What a calibration looks at, each about 0..1, more of it being worse but for the length.
 
     `unsupported` is 1 - precision; `weakest word` 1 minus the support of the worst word, and of the worst one of those
-    that the article does not have as they are written: of all, with a capital or a digit, with a digit.
+    that the article does not have as they are written: of all, with a capital or a digit, with a digit. `not entailed`
+    is there where a second opinion is.
     """
     known = article_words(article)
     absent = [one for one in score.words if fold(one.word) not in known]
@@ -129,6 +130,8 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
         "new words": len(absent) / len(score.words) if score.words else 1.0,
         "length": grapheme.length(title[:_COUNTED]) / 60,
     }
+    if score.entailed is not None:
+        found["not entailed"] = 1 - score.entailed
     return found | {f"rule {violation.rule}": 1.0 for violation in violations}
 
 

@@ -150,6 +150,10 @@ class Settings(BaseSettings):
     scorer_model: str = Field(
         default="minilm", description="`minilm` (comes with the installation) or any bert-score model by name."
     )
+    second_opinion_model: str = Field(
+        default="",
+        description="An entailment (NLI) model, by name or folder, that judges titles beside the scorer; empty: none.",
+    )
     review_precision_below: float = Field(
         default=0.0, description="Titles with a lower BERTScore precision go to review; 0: the scorer's own default."
     )
@@ -214,6 +218,15 @@ class Settings(BaseSettings):
     )
     retrain_approval: bool = Field(
         default=False, description="True: a version that passed the gate waits for `copydesk models promote`."
+    )
+    canary_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the articles that a version from a training writes before it gets all; 0: all at once.",
+    )
+    canary_titles: int = Field(
+        default=200, ge=20, description="So many titles of a canary are compared with the champion's before it gets all."
     )
 
     # seen from outside

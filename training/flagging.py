@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from editorial import calibration, rules
-from editorial.bertscore import Scorer
 from editorial.calibration import Judged
 from editorial.flagger import Calibration, signs
+from editorial.scoring import TitleScorer
 from infra.settings import Settings
 from schemas.events import Verdict
 from schemas.records import ArticleRow, CorrectionRow
@@ -19,7 +19,7 @@ MOST = 2000
 """Verdicts that are learned from, the newest ones: models change, and scoring takes time."""
 
 
-def learn(tables: Tables, scorer: Scorer, settings: Settings) -> Calibration | None:
+def learn(tables: Tables, scorer: TitleScorer, settings: Settings) -> Calibration | None:
     """From the newest verdicts; None while there are too few of either kind.
 
     A spiked article says nothing of its title and is left out. Titles that nobody was shown have no verdict: the
@@ -40,7 +40,7 @@ def _judged(
     rows: Sequence[CorrectionRow],
     articles: Mapping[tuple[UUID, int], ArticleRow],
     audited: AbstractSet[UUID],
-    scorer: Scorer,
+    scorer: TitleScorer,
     audit_weight: float,
 ) -> list[Judged]:
     texts = [articles[row.article_id, row.revision] for row in rows]

@@ -22,6 +22,7 @@ from editorial.bertscore import Scorer
 from editorial.cut import cut
 from editorial.flagger import Calibration
 from editorial.golden import load_golden
+from editorial.scoring import with_second_opinion
 from infra import lease
 from infra.artefacts import WHOLE
 from infra.database import make_engine
@@ -115,7 +116,8 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     selection = choose(tables, retraining_rules(settings))
     snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
     scorer = Scorer(settings.scorer_model, settings.threads)
-    digest = train(this, selection, snapshot.hash, learn(tables, scorer, settings))
+    flagger = learn(tables, with_second_opinion(scorer, settings.second_opinion_model), settings)
+    digest = train(this, selection, snapshot.hash, flagger)
     gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories), digest, scorer)
     result = report(this, selection, snapshot.hash, digest, gate, time.monotonic() - began)
     partial = folder / f"{RESULT_FILE}.part"

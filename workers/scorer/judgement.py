@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from editorial import flagger, rules
 from editorial.bertscore import Score
 from editorial.flagger import Policy
+from editorial.scoring import TitleScorer
 from schemas.events import Origin, ScoredTitle, Title
 
 
-class Scorer(Protocol):
-    """What is needed of `editorial.bertscore.Scorer`."""
-
-    hash: str
-
-    def score(self, titles: Sequence[str], articles: Sequence[str]) -> list[Score]:
-        """One score per pair, in their order."""
-
-
 def judge(
-    titles: Sequence[Title], scorer: Scorer, policy_of: Callable[[str], Policy], audit_share: float
+    titles: Sequence[Title], scorer: TitleScorer, policy_of: Callable[[str], Policy], audit_share: float
 ) -> list[ScoredTitle]:
     """One scored title per title, in their order; it belongs on `review` if it has review reasons, else on `published`.
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from editorial.bertscore import Scorer
+from editorial.scoring import TitleScorer, with_second_opinion
 from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
@@ -24,12 +25,13 @@ class Judge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._scorer: Scorer | None = None
+        self._scorer: TitleScorer | None = None
         self._policies: Policies | None = None
 
     def load(self) -> None:
         """Load the model. Blocks for seconds."""
-        scorer = Scorer(self._settings.scorer_model, self._settings.threads)
+        bertscore = Scorer(self._settings.scorer_model, self._settings.threads)
+        scorer = with_second_opinion(bertscore, self._settings.second_opinion_model)
         self._scorer, self._policies = scorer, Policies(self._settings, scorer.hash)
 
     def ready(self) -> str | None:
