@@ -14,6 +14,7 @@ TRUE, OTHER, NAME, NUMBER = "as published", "another headline of the source", "a
 KINDS = (OTHER, NAME, NUMBER)
 _WORD = re.compile(r"[A-Za-z][A-Za-z\-']+")
 _NUMBER = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)*(?!\w)")
+_ANY_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _SHORTEST = 1500  # characters of an article
 _READ_FOR_NAMES = 3000
 
@@ -46,14 +47,14 @@ def cases(lines: Sequence[Line], articles: int, seed: int) -> list[Case]:
         if len(line.text) < _SHORTEST or len(by_source[line.source]) < 2:
             continue
         own = [word for word in _WORD.findall(line.title) if word.lower() in names and word in line.text]
-        figures = [figure for figure in _NUMBER.findall(line.title) if figure in line.text]
+        figures = _changed_numbers(chance, line)
         if not figures and (not own or counts[NAME] > counts[NUMBER] + articles // 3):
             continue  # numbers are rarer than names: as many as there are
         titles = {TRUE: line.title, OTHER: _other(chance, by_source[line.source], line.title)}
         if own:
             titles[NAME] = _with_another_name(chance, line, chance.choice(own), pool)
         if figures:
-            titles[NUMBER] = _with_another_number(chance, line, chance.choice(figures))
+            titles[NUMBER] = chance.choice(figures)
         counts.update(titles.keys())
         found += [Case(kind, title, line.text, number) for kind, title in titles.items()]
     return found
@@ -80,8 +81,14 @@ def _with_another_name(chance: random.Random, line: Line, name: str, pool: Seque
     return re.sub(rf"\b{re.escape(name)}\b", other, line.title)
 
 
-def _with_another_number(chance: random.Random, line: Line, number: str) -> str:
-    other = number
-    while other in line.text:
-        other = "".join(chance.choice("123456789") if char.isdigit() else char for char in number)
-    return line.title.replace(number, other, 1)
+def _changed_numbers(chance: random.Random, line: Line) -> list[str]:
+    """The title with one of its numbers changed into one that the article does not have; of 3 perhaps none is left."""
+    stated = set(_ANY_NUMBER.findall(line.text))
+    titles = []
+    for number in _NUMBER.findall(line.title):
+        if number not in stated:
+            continue
+        drawn = ("".join(chance.choice("123456789") if char.isdigit() else char for char in number) for _ in range(50))
+        if other := next((one for one in drawn if one not in stated), None):
+            titles.append(line.title.replace(number, other, 1))
+    return titles
