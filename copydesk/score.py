@@ -41,13 +41,14 @@ class Row(BaseModel):
     text: str
     reference: str = ""
     language: str = "en"
+    published: tuple[str, ...] = ()
 
 
 Answer = dict[str, Any]
 
 
 def score(
-    file: Path = typer.Argument(help="JSONL with title, text and, if wanted, id, reference, language; `-`: stdin."),
+    file: Path = typer.Argument(help="JSONL: title, text; if wanted id, reference, language, published; `-`: stdin."),
     version: str = typer.Option("", help="Judge as titles of this model version are judged; default: as new ones."),
     as_json: bool = typer.Option(False, "--json", help="A line of JSON per title, with all that is known of it."),
 ) -> None:
@@ -94,7 +95,7 @@ def _judge(rows: Sequence[Row], scorer: TitleScorer, policy: Policy) -> list[Ans
     compared = scorer.score([row.title for row in rows], [row.reference for row in rows])
     found: list[Answer] = []
     for row, of_article, of_reference in zip(rows, scores, compared, strict=True):
-        violations = rules.check(row.title, row.text, row.language)
+        violations = rules.check(row.title, row.text, row.language, learned=policy.learned, published=row.published)
         decision = flagger.decide(row.title, row.text, of_article, violations, policy, audit_draw=False)
         found.append(
             {

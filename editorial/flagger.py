@@ -18,6 +18,7 @@ from uuid import UUID
 import grapheme
 from pydantic import BaseModel, ConfigDict
 
+from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from editorial.bertscore import Score, WordSupport
 from editorial.names import fold
 from schemas.events import Violation
@@ -64,6 +65,8 @@ class Policy:
 
     threshold: float
     calibration: Calibration | None = None
+    learned: Vocabulary = NOTHING_LEARNED
+    """What curators taught about words, for the house rules."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from editorial.acronyms import Vocabulary, jargon, short_forms, word_key, words
+from editorial.acronyms import NOTHING_LEARNED, Vocabulary, jargon, short_forms, word_key, words
 from editorial.lexicon import NO_NAMES, OPENERS
+
+FILE = "vocabulary.json"
+"""In a model version's artefact: learned with every training, and versioned and digested with it."""
 
 TAG = "jargon_or_acronym"
 _ENOUGH_BLAME = 2.0
@@ -60,3 +64,14 @@ def _specialist(blame: Mapping[str, float], titles: Counter[str], stood: Counter
 def _known(titles: Counter[str], stood: Counter[str], accused: set[str]) -> tuple[str, ...]:
     often = (key for key in accused if stood[key] >= _ENOUGH_STOOD)
     return tuple(sorted(key for key in often if stood[key] >= _CLEAR * titles[key]))
+
+
+def save(learned: Vocabulary, artefact: Path) -> None:
+    """Into a model version's folder."""
+    (artefact / FILE).write_text(learned.model_dump_json(indent=1), encoding="utf-8")
+
+
+def load(artefact: Path) -> Vocabulary:
+    """That of a model version; a version from before there was any has learned nothing."""
+    file = artefact / FILE
+    return Vocabulary.model_validate_json(file.read_bytes()) if file.is_file() else NOTHING_LEARNED

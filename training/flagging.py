@@ -1,4 +1,4 @@
-"""The flagger learns with every training: what curators said of models' titles, as a calibration of the new version."""
+"""What curators said of models' titles, learned with every training: a calibration of the flagger, and words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
-from editorial import calibration, rules
+from editorial import calibration, rules, vocabulary
+from editorial.acronyms import Vocabulary
 from editorial.calibration import Judged
 from editorial.flagger import Calibration, signs
 from editorial.scoring import TitleScorer
@@ -34,6 +35,17 @@ def learn(tables: Tables, scorer: TitleScorer, settings: Settings) -> Calibratio
     ]
     judged = _judged(rows, articles, tables.audited, scorer, 1 / settings.audit_share if settings.audit_share else 1.0)
     return calibration.fit(judged, scorer.hash, settings.review_share)
+
+
+def learn_words(tables: Tables) -> Vocabulary:
+    """What our readers know and what they do not, from the latest verdict on each title; spiked ones say nothing."""
+    ordered = sorted(tables.corrections, key=lambda row: (row.decided_at, row.correction_id.bytes))
+    latest = {row.title_id: row for row in ordered}
+    return vocabulary.learn(
+        vocabulary.Struck(row.title_before, row.title_after, tuple(row.error_tags))
+        for row in latest.values()
+        if row.verdict != Verdict.spiked
+    )
 
 
 def _judged(

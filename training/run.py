@@ -17,7 +17,8 @@ from uuid import UUID
 
 import typer
 
-from editorial import calibration, prompts
+from editorial import calibration, prompts, vocabulary
+from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from editorial.bertscore import Scorer
 from editorial.cut import cut
 from editorial.flagger import Calibration
@@ -32,7 +33,7 @@ from schemas.records import ArticleRow, ModelVersionRow
 from schemas.training import PROGRESS_FILE, RESULT_FILE, GateReport, RunResult
 from training.dataset import TRAIN, Selection, choose, read_tables, retraining_rules, select_holdout, write_snapshot
 from training.finetune import Step, finetune, write_manifest
-from training.flagging import learn
+from training.flagging import learn, learn_words
 from training.gate_report import write_report
 from training.recipe import Recipe, load_recipe
 from training.tracking import tracked
@@ -117,7 +118,7 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     snapshot = write_snapshot(selection.examples, settings.home, {"made_by": "retraining", "run_id": str(run_id)})
     scorer = Scorer(settings.scorer_model, settings.threads)
     flagger = learn(tables, with_second_opinion(scorer, settings.second_opinion_model), settings)
-    digest = train(this, selection, snapshot.hash, flagger)
+    digest = train(this, selection, snapshot.hash, flagger, learn_words(tables))
     gate = evaluate(this, select_holdout(tables.articles, this.recipe.holdout_stories), digest, scorer)
     result = report(this, selection, snapshot.hash, digest, gate, time.monotonic() - began)
     partial = folder / f"{RESULT_FILE}.part"
@@ -126,7 +127,13 @@ def run(run_id: UUID, version: str, settings: Settings) -> RunResult:
     return result
 
 
-def train(this: Run, selection: Selection, dataset_hash: str, flagger: Calibration | None = None) -> str:
+def train(
+    this: Run,
+    selection: Selection,
+    dataset_hash: str,
+    flagger: Calibration | None = None,
+    words: Vocabulary = NOTHING_LEARNED,
+) -> str:
     """Fine-tune, and describe the artefact in its manifest. Returns the digest of what was written."""
     settings, recipe = this.settings, this.recipe
     base_name, _ = base_identity(settings)
@@ -154,6 +161,8 @@ def train(this: Run, selection: Selection, dataset_hash: str, flagger: Calibrati
         )
     if flagger is not None:
         calibration.save(flagger, this.artefact)
+    if words != NOTHING_LEARNED:
+        vocabulary.save(words, this.artefact)
     described = facts(settings, recipe, this.version, dataset_hash)
     parent = this.champion.version if this.champion else None
     write_manifest(this.artefact, log, described | {"run_id": str(this.run_id), "parent": parent})

@@ -12,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlmodel import Session, col, select
 
 from editorial import rules
+from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from infra.observability import metrics, tracing
 from schemas.envelope import Message, encode
 from schemas.errors import Invalid, Transient
@@ -34,7 +35,15 @@ class Unknown(Invalid):
 class Desk:
     """Thread-safe. Raises `Transient` when the database or the broker does not answer."""
 
-    def __init__(self, engine: Engine, send: Send, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        send: Send,
+        now: Callable[[], datetime],
+        words_of: Callable[[str], Vocabulary] = lambda version: NOTHING_LEARNED,
+    ) -> None:
+        """`words_of` a model version says what curators had taught about words when it was trained."""
+        self._words_of = words_of
         self._engine = engine
         self._send = send
         self._now = now
@@ -84,7 +93,7 @@ class Desk:
     def check(self, title_id: UUID, text: str) -> tuple[TitleOnDesk, tuple[Violation, ...]]:
         """The title on the desk, and the house rules that `text` in its place would break. Raises `Unknown`."""
         shown = self.title(title_id)
-        return shown, rules.check(text, shown.text, shown.language)
+        return shown, self._violations(shown, text)
 
     def judge(self, title_id: UUID, submission: Submission) -> Correction:
         """Send a verdict; returns once both events are acknowledged. The same verdict again has the same ids.
@@ -126,13 +135,19 @@ class Desk:
         return correction
 
     def _messages(self, shown: TitleOnDesk, correction: Correction, traceparent: str) -> list[tuple[Topic, Message]]:
-        violations = rules.check(correction.title_after, shown.text, shown.language)
+        violations = self._violations(shown, correction.title_after)
         published = verdicts.publish(correction, self._score(correction.title_id), violations)
         time = correction.decided_at
         messages = [(CORRECTIONS, encode(correction, source="desk", time=time, traceparent=traceparent))]
         if published is not None:
             messages.append((PUBLISHED, encode(published, source="desk", time=time, traceparent=traceparent)))
         return messages
+
+    def _violations(self, shown: TitleOnDesk, text: str) -> tuple[Violation, ...]:
+        with self.reading() as session:
+            out = queue.published_on_story(session, shown.article_id, shown.revision)
+        words = self._words_of(shown.model_version)
+        return rules.check(text, shown.text, shown.language, learned=words, published=out)
 
     def _score(self, title_id: UUID) -> ScoreRow:
         with self.reading() as session:

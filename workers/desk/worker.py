@@ -9,13 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from math import nan
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from editorial import vocabulary
 from infra.database import make_engine, migrate
 from infra.observability import health, metrics
 from infra.settings import Settings
@@ -33,7 +34,8 @@ def main(settings: Settings) -> None:
     engine = make_engine(settings)
     migrate(engine)
     post = Post(settings)
-    desk = Desk(engine, post, lambda: datetime.now(UTC))
+    words_of = lru_cache(lambda version: vocabulary.load(settings.artefacts / version))
+    desk = Desk(engine, post, lambda: datetime.now(UTC), words_of)
     app = make_app(settings, desk, lifespan=partial(_beating, show(settings, desk)))
     listening = _listen(settings.desk_host, settings.desk_port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=15, server_header=False)

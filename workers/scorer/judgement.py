@@ -28,7 +28,7 @@ def judge(
 
 
 def _scored(title: Title, score: Score, scorer_hash: str, policy: Policy, audit_share: float) -> ScoredTitle:
-    violations = rules.check(title.text, title.article.text, title.article.language)
+    violations = rules.check(title.text, title.article.text, title.article.language, learned=policy.learned)
     draw = flagger.drawn(title.title_id, audit_share)
     decision = flagger.decide(title.text, title.article.text, score, violations, policy, audit_draw=draw)
     return ScoredTitle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from editorial import calibration, flagger
+from editorial import calibration, flagger, vocabulary
 from editorial.flagger import Policy
 from infra.settings import Settings
 
@@ -25,7 +25,9 @@ class Policies:
         return self._known[version]
 
     def _find(self, version: str) -> Policy:
+        artefact = self._settings.artefacts / version
+        words = vocabulary.load(artefact)
         if self._settings.review_precision_below:
-            return Policy(self._settings.review_precision_below)
+            return Policy(self._settings.review_precision_below, learned=words)
         threshold = flagger.default_threshold(self._settings.scorer_model)
-        return Policy(threshold, calibration.load(self._settings.artefacts / version, self._scorer_hash))
+        return Policy(threshold, calibration.load(artefact, self._scorer_hash), words)

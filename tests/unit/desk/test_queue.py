@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel
 
+from editorial.acronyms import Vocabulary
 from infra.database import make_engine
 from infra.settings import Settings
 from schemas.envelope import decode
 from schemas.errors import Transient
 from schemas.events import Correction, ScoredTitle
-from schemas.records import CorrectionRow, PublicationRow
+from schemas.records import ArticleRow, CorrectionRow, PublicationRow
 from tests.desk_seed import NOW, OTHERS, TIDE, Case, RecordingBroker, put
 from workers.desk.desk import Desk, Unknown
 from workers.desk.queue import QueueItem
@@ -55,6 +56,34 @@ def project(engine: Engine, correction: Correction) -> None:
     """What the archivist does a moment later."""
     with Session(engine) as session:
         session.merge(CorrectionRow.model_validate({**correction.model_dump(), "error_tags": []}))
+        session.commit()
+
+
+def publish(engine: Engine, case: Case, text: str) -> None:
+    """What the archivist keeps of a title that went out."""
+    publication = {
+        "event_id": case.title_id,
+        "title_id": case.title_id,
+        "article_id": case.article_id,
+        "revision": case.revision,
+        "text": text,
+        "origin": "curator",
+        "verdict": "corrected",
+        "correction_id": None,
+        "published_at": NOW,
+    }
+    with Session(engine) as session:
+        session.add(PublicationRow.model_validate(publication))
+        session.commit()
+
+
+def same_story(engine: Engine, case: Case, other: Case) -> None:
+    """The scraper recognised both articles as one story."""
+    with Session(engine) as session:
+        article = session.get(ArticleRow, (case.article_id, case.revision))
+        assert article is not None
+        article.story_id = other.article_id
+        session.add(article)
         session.commit()
 
 
@@ -183,20 +212,41 @@ def test_the_day_is_counted_from_the_projection(engine: Engine, desk: Desk) -> N
         correction = desk.judge(case.title_id, submit(text=f"A better title for {case.slug}"))
         moved = {"decided_at": NOW - timedelta(hours=hours_ago), "seconds_spent": seconds}
         project(engine, correction.model_copy(update=moved))
-    publication = {
-        "event_id": TIDE.title_id,
-        "title_id": TIDE.title_id,
-        "article_id": TIDE.article_id,
-        "revision": 1,
-        "text": BETTER,
-        "origin": "curator",
-        "verdict": "corrected",
-        "correction_id": None,
-        "published_at": NOW,
-    }
-    with Session(engine) as session:
-        session.add(PublicationRow.model_validate(publication))
-        session.commit()
+    publish(engine, TIDE, BETTER)
     day = desk.progress()
     assert (day.judged_today, day.published_today, day.minutes_per_title) == (2, 1, 1.0)
     assert day.verdicts_today == {"corrected": 2}
+
+
+def test_a_title_that_is_out_for_the_story_may_not_go_out_again(
+    engine: Engine, desk: Desk, broker: RecordingBroker
+) -> None:
+    elsewhere, unrelated = Case("elsewhere", "Tides", "The same news.", "Tides"), Case("unrelated", "Ships", "x", "y")
+    put(engine, TIDE, elsewhere, unrelated)
+    same_story(engine, elsewhere, TIDE)
+    publish(engine, elsewhere, BETTER)
+    publish(engine, unrelated, "Tides on an office computer")
+
+    def broken(text: str) -> list[str]:
+        return [violation.rule for violation in desk.check(TIDE.title_id, text)[1]]
+
+    assert broken(BETTER.upper()) == ["repeated"]
+    assert broken("Tides on an office computer") == []
+    desk.judge(TIDE.title_id, submit())
+    out = decode(broker.sent[1][1].value, broker.sent[1][1].headers).event
+    assert isinstance(out, ScoredTitle)
+    assert [violation.rule for violation in out.violations] == ["repeated"]
+
+
+def test_words_that_curators_struck_are_known_for_titles_of_the_version_that_learned_them(
+    engine: Engine, broker: RecordingBroker
+) -> None:
+    taught = {"v2": Vocabulary(specialist=("office",))}
+    desk = Desk(engine, broker, lambda: NOW, lambda version: taught.get(version, Vocabulary()))
+    put(engine, TIDE, replace(OTHERS[0], model_version="v2"))
+
+    def broken(case: Case) -> list[str]:
+        return [violation.rule for violation in desk.check(case.title_id, "A dataset for every office")[1]]
+
+    assert "jargon" not in broken(TIDE)
+    assert "jargon" in broken(replace(OTHERS[0], model_version="v2"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
 from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from editorial.rules import check
-from editorial.vocabulary import TAG, Struck, learn
+from editorial.vocabulary import TAG, Struck, learn, load, save
 
 ARTICLE = "Harbor Labs sells clocks that use federated listening and a hearing chip. It works with ASR and KWS."
 
@@ -122,3 +123,12 @@ def test_the_reason_shows_the_title_that_is_out() -> None:
     reasons = [one.reason for one in check(OUT[1], "", published=OUT) if one.rule == "repeated"]
 
     assert reasons == [f"“{OUT[1]}” is out already for the same story."]
+
+
+def test_what_was_learned_comes_with_the_model_version(tmp_path: Path) -> None:
+    learned = Vocabulary(specialist=("federated",), known=("asr",))
+    (tmp_path / "v2").mkdir()
+    save(learned, tmp_path / "v2")
+
+    assert load(tmp_path / "v2") == learned
+    assert load(tmp_path / "v1") == NOTHING_LEARNED

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from editorial.acronyms import Vocabulary
 from editorial.bertscore import Score
 from editorial.flagger import Policy
 from schemas.envelope import Envelope
@@ -111,3 +112,12 @@ async def test_the_lane_sends_good_titles_to_published_and_doubtful_ones_to_revi
     assert scoring.topic is TITLES
     assert [topic for topic, _ in sent] == [PUBLISHED, REVIEW]
     assert all(isinstance(event, ScoredTitle) for _, event in sent)
+
+
+def test_a_word_that_curators_had_taught_the_model_version_breaks_a_rule() -> None:
+    policy = Policy(0.0, learned=Vocabulary(specialist=("harbour",)))
+
+    (scored,) = judge([make_title("The harbour opens")], WordScorer(), lambda version: policy, 0.0)
+
+    assert [violation.rule for violation in scored.violations] == ["jargon"]
+    assert scored.review_reasons

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from editorial.bertscore import Scorer
 from editorial.flagger import signs
 from infra.settings import Settings
 from schemas.records import CorrectionRow
-from tests.learning_samples import article_row, correction_row, tale
+from tests.learning_samples import NOW, article_row, correction_row, tale
 from training.dataset.tables import Tables
-from training.flagging import learn
+from training.flagging import learn, learn_words
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,22 @@ def test_too_few_verdicts_and_spiked_articles_teach_nothing(scorer: Scorer, tmp_
 
     assert learn(tables(19), scorer, Settings(home=tmp_path)) is None
     assert learn(spiked, scorer, Settings(home=tmp_path)) is None
+
+
+def test_words_that_curators_struck_are_learned_from_the_latest_verdict_on_each_title() -> None:
+    rows = [_verdict(at, True) for at in range(4)]
+    for at, row in enumerate(rows):
+        row.title_before, row.title_after = f"A federated clock for town {at}", f"A clock for town {at}"
+        row.error_tags = ["jargon_or_acronym"]
+    thought_better = _verdict(3, False)
+    thought_better.title_id, thought_better.decided_at = rows[3].title_id, NOW + timedelta(days=1)
+    thought_better.title_before = thought_better.title_after = rows[3].title_before
+    rows[2].verdict = "spiked"
+
+    def words(*chosen: CorrectionRow) -> tuple[str, ...]:
+        return learn_words(Tables(chosen, [], frozenset(), frozenset())).specialist
+
+    assert words(rows[0], rows[1]) == ("federated",)
+    assert words(rows[0], rows[2]) == ()
+    assert words(rows[0], rows[3]) == ("federated",)
+    assert words(rows[0], rows[3], thought_better) == ()
