@@ -32,13 +32,16 @@ ALIAS = typer.Option("champion", help="Which alias.")
 
 @app.command(name="list")
 def list_versions(as_json: bool = AS_JSON) -> None:
-    """All versions with what they are made of and how they did; the champion is marked."""
+    """All versions with what they are made of and how they did; champion and canary are marked."""
     registry = _registry()
     rows = registry.list()
-    champion = registry.alias("champion")
+    champion, canary = registry.alias("champion"), registry.alias("canary")
     serving = champion.version if champion else None
+    tried = canary.version if canary and canary.version != serving else None
     if as_json:
-        _print_json([_facts(row) | {"champion": row.version == serving} for row in rows])
+        _print_json(
+            [_facts(row) | {"champion": row.version == serving, "canary": row.version == tried} for row in rows]
+        )
         return
     table = Table("", "version", "parent", "house rules", "names right", "precision", "stories", "made")
     for row in rows:
@@ -51,7 +54,7 @@ def list_versions(as_json: bool = AS_JSON) -> None:
                 ("n", ""),
             )
         ]
-        mark = "▶" if row.version == serving else ""
+        mark = {serving: "▶", tried: "canary"}.get(row.version, "")
         table.add_row(mark, row.version, row.parent or "–", *figures, f"{row.created_at:%Y-%m-%d %H:%M}")
     console().print(table)
 
@@ -102,9 +105,16 @@ def promote(
     version: str,
     reason: str = typer.Option(..., help="Why; it goes into the history."),
     alias: str = ALIAS,
+    canary: bool = typer.Option(
+        False, "--canary", help="Give it COPYDESK_CANARY_SHARE of the articles first; the same as --alias canary."
+    ),
 ) -> None:
-    """Make a version champion by hand, or approve one that awaits it. The generators switch to it within seconds."""
-    _move(alias, version, reason)
+    """Make a version champion by hand, or approve one that awaits it. The generators switch to it within seconds.
+
+    A canary becomes champion by itself after COPYDESK_CANARY_TITLES titles, or is sent back if they are worse. To stop
+    it by hand, promote the champion's version as canary.
+    """
+    _move("canary" if canary else alias, version, reason)
 
 
 @app.command()
@@ -120,7 +130,7 @@ def rollback(reason: str = typer.Option(..., help="Why; it goes into the history
 
 def _move(alias: str, version: str, reason: str) -> None:
     from infra.artefacts import version_objection
-    from infra.registry import Conflict
+    from infra.registry import CANARY, CHAMPION, Conflict
     from schemas.errors import Transient
     from schemas.training import RUNNING
     from workers.retrainer.announce import announce
@@ -131,6 +141,12 @@ def _move(alias: str, version: str, reason: str) -> None:
         raise _unknown(version)
     if objection := version_objection(row):
         raise typer.BadParameter(f"{version} is refused: {objection}")
+    champion = registry.alias(CHAMPION)
+    stops = champion is not None and champion.version == version
+    if alias == CANARY and not stops and not get_settings().canary_share:
+        raise typer.BadParameter(
+            "set COPYDESK_CANARY_SHARE to the share of the articles that a canary gets, such as 0.1"
+        )
     now = registry.alias(alias)
     if now is not None and now.version == version:
         typer.echo(f"{alias} is {version} already")

@@ -22,6 +22,8 @@ from infra.settings import DEMO_MODEL, Settings
 from schemas.records import AliasHistoryRow, AliasRow, ModelVersionRow
 
 CHAMPION = "champion"
+CANARY = "canary"
+"""The version that is tried on a share of the articles; the champion's own where none is."""
 BARE_BASE = "base"
 """The version that is no adapter: the base model itself, as every model server calls it."""
 DEMO_BASE_NAME = "copydesk-demo-base"

@@ -226,7 +226,9 @@ class Settings(BaseSettings):
         description="Share of the articles that a version from a training writes before it gets all; 0: all at once.",
     )
     canary_titles: int = Field(
-        default=200, ge=20, description="So many titles of a canary are compared with the champion's before it gets all."
+        default=200,
+        ge=20,
+        description="So many titles of a canary are compared with the champion's before it gets all.",
     )
 
     # seen from outside

@@ -223,7 +223,7 @@ class Adapter(Event):
     type_name: ClassVar[str] = "copydesk.adapter.v1"
 
     alias: str
-    """`champion` serves; `challenger` waits at the gate."""
+    """`champion` serves; `canary` writes a share of the titles beside it, none while both are one version."""
     sequence: int = Field(ge=1)
     """Position in the registry's history; of two events for one alias the higher one holds."""
     model_version: str
@@ -238,6 +238,8 @@ class Adapter(Event):
     reason: str
     previous_version: str | None
     decided_at: AwareDatetime
+    share: float = Field(default=1.0, ge=0)
+    """Of the articles, for a canary; 1 is all of them."""
 
     @property
     def event_id(self) -> UUID:

@@ -1,8 +1,9 @@
 """Which model version writes titles now, and how the next one takes over without dropping a request.
 
 The `adapters` topic says what is wanted. The wanted version is loaded under a name of its own and proves itself
-(`admission.py`), then new titles use it; titles begun before finish with the version they began with, and the old one is unloaded when nobody has used it for a
-while. Nothing is served before the first adapter is announced: the bare base never stands in.
+(`admission.py`), then new titles use it, all of them or a canary's share. Titles begun before finish with the version
+they began with, and the old one is unloaded when nobody has used it for a while. Nothing is served before the first
+adapter is announced: the bare base never stands in.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
+from uuid import UUID, uuid5
 
+from editorial.flagger import drawn
 from infra.observability import metrics
+from infra.registry import CANARY, CHAMPION
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
@@ -22,7 +26,6 @@ from workers.generator import admission
 from workers.generator.admission import server_path
 from workers.generator.engine import LoadRefused
 
-CHAMPION = "champion"
 RETRY_S = 1.0
 LINGER_S = 30.0
 """Other generators share the server; one may still be about to switch."""
@@ -36,9 +39,17 @@ class Server(admission.Server, Protocol):
     async def unload(self, name: str) -> None: ...
 
 
+ALIASES = (CHAMPION, CANARY)
+
+
 def newer(wanted: Adapter | None, announced: Adapter) -> bool:
-    """Does the announcement change what is wanted? Of two for the champion the higher sequence holds."""
-    return announced.alias == CHAMPION and (wanted is None or announced.sequence > wanted.sequence)
+    """Does the announcement change what is wanted? Of two for one alias the higher sequence holds."""
+    return announced.alias in ALIASES and (wanted is None or announced.sequence > wanted.sequence)
+
+
+def is_for(canary: Adapter, article_id: UUID) -> bool:
+    """Whether the canary writes this article's title: the same answer in every generator, and after a restart."""
+    return drawn(uuid5(article_id, canary.model_version), canary.share)
 
 
 class Rollout:
@@ -59,8 +70,8 @@ class Rollout:
         self._base = base
         self._golden = golden
         self._linger_s = linger_s
-        self._wanted: Adapter | None = None
-        self._serving: Adapter | None = None
+        self._wanted: dict[str, Adapter] = {}  # by alias
+        self._serving: dict[str, Adapter] = {}
         self._leases: Counter[str] = Counter()
         self._released = asyncio.Event()
         self._current = False
@@ -70,15 +81,15 @@ class Rollout:
 
     @property
     def serving(self) -> Adapter | None:
-        """What new titles are written with."""
-        return self._serving
+        """What new titles are written with, but for a canary's share."""
+        return self._serving.get(CHAMPION)
 
     async def announced(self, envelope: Envelope) -> None:
         """An event of the `adapters` topic, in any order, as often as it comes."""
         adapter = envelope.event
         assert isinstance(adapter, Adapter)
-        if newer(self._wanted, adapter):
-            self._wanted = adapter
+        if newer(self._wanted.get(adapter.alias), adapter):
+            self._wanted[adapter.alias] = adapter
             self._changed.set()
 
     def current(self) -> None:
@@ -91,23 +102,28 @@ class Rollout:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            wanted = self._wanted
-            if self._current and wanted is not None and wanted != self._serving and not await self._switch(wanted):
+            due = [self._wanted[alias] for alias in ALIASES if self._wanted.get(alias) != self._serving.get(alias)]
+            if self._current and not all([await self._switch(wanted) for wanted in due]):
                 self._changed.set()
                 await asyncio.sleep(RETRY_S)
 
     def ready(self) -> str | None:
         """None once titles can be written, else why not."""
-        if self._serving is not None:
+        if self.serving is not None:
             return None
-        return f"{self._wanted.model_version} loads" if self._wanted else "no adapter has been announced"
+        wanted = self._wanted.get(CHAMPION)
+        return f"{wanted.model_version} loads" if wanted else "no adapter has been announced"
 
     @contextmanager
-    def lease(self) -> Iterator[Adapter]:
-        """The version to write one title with; it stays loaded until the end of the block. Raises `Unavailable`."""
-        if self._serving is None:
+    def lease(self, article_id: UUID | None = None) -> Iterator[Adapter]:
+        """The version to write an article's title with; it stays loaded until the end of the block. A canary gets its
+        share of the articles. Raises `Unavailable`.
+        """
+        adapter, canary = self.serving, self._serving.get(CANARY)
+        if adapter is None:
             raise Unavailable("no adapter serves yet: none has been announced, or the model server is not ready")
-        adapter = self._serving
+        if article_id is not None and canary is not None and is_for(canary, article_id):
+            adapter = canary
         self._leases[adapter.model_version] += 1
         try:
             yield adapter
@@ -132,22 +148,33 @@ class Rollout:
             except (LoadRefused, Transient) as error:
                 reason = str(error)
         if reason is not None:
-            before = self._serving.model_version if self._serving else "nothing"
+            before = self.serving.model_version if self.serving else "nothing"
             log.warning("%s does not serve yet, %s goes on: %s", wanted.model_version, before, reason)
             return False
-        old, self._serving = self._serving, wanted
-        metrics.say(
-            metrics.ADAPTER,
-            model_version=wanted.model_version,
-            base_model=wanted.base_model,
-            prompt_version=wanted.prompt_version,
-        )
-        log.info("%s serves from now on", wanted.model_version)
-        if old is not None and old.model_version != wanted.model_version:
+        old, self._serving[wanted.alias] = self._serving.get(wanted.alias), wanted
+        self._tell(wanted)
+        if old is not None and not self._in_use(old.model_version):
             farewell = asyncio.create_task(self._retire(old.model_version))
             self._farewells.add(farewell)
             farewell.add_done_callback(self._farewells.discard)
         return True
+
+    def _in_use(self, version: str) -> bool:
+        return any(adapter.model_version == version for adapter in self._serving.values())
+
+    def _tell(self, now: Adapter) -> None:
+        if now.alias == CHAMPION:
+            metrics.say(
+                metrics.ADAPTER,
+                model_version=now.model_version,
+                base_model=now.base_model,
+                prompt_version=now.prompt_version,
+            )
+            log.info("%s serves from now on", now.model_version)
+        elif self.serving is not None and now.model_version == self.serving.model_version:
+            log.info("no canary: all titles are the champion's")
+        else:
+            log.info("canary: %s serves %.0f%% of the articles from now on", now.model_version, 100 * now.share)
 
     async def _retire(self, version: str) -> None:
         """Unload a version once its last title is written; a version that serves again by then stays."""
@@ -155,7 +182,7 @@ class Rollout:
         while self._leases[version]:
             self._released.clear()
             await self._released.wait()
-        if self._serving is not None and self._serving.model_version == version:
+        if self._in_use(version):
             return
         try:
             await self._server.unload(version)

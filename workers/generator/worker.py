@@ -41,9 +41,10 @@ class Generator:
         assert isinstance(article, Article)
         request = article.event_id
         try:
-            with self._rollout.lease() as adapter:
+            with self._rollout.lease(article.article_id) as adapter:
                 answer = await self._ask(adapter, article)
-                await outlet.send(TITLES, title(article, adapter, answer, self._requests[request], self._settings))
+                tries = max(1, self._requests[request])  # the same article at the same time may have settled before
+                await outlet.send(TITLES, title(article, adapter, answer, tries, self._settings))
         except Invalid:
             self._requests.pop(request, None)
             raise

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from infra.kafka import make_producer, send_acked
 from infra.observability import metrics, tracing
-from infra.registry import CHAMPION, ModelRegistry
+from infra.registry import CANARY, CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.envelope import encode
 from schemas.events import Adapter
@@ -14,8 +14,8 @@ from schemas.records import AliasHistoryRow, ModelVersionRow
 from schemas.topics import ADAPTERS
 
 
-def adapter_event(move: AliasHistoryRow, version: ModelVersionRow) -> Adapter:
-    """The event of one move of an alias."""
+def adapter_event(move: AliasHistoryRow, version: ModelVersionRow, share: float = 1.0) -> Adapter:
+    """The event of one move of an alias; `share` of the articles is the canary's."""
     return Adapter(
         alias=move.alias,
         sequence=move.sequence,
@@ -31,6 +31,7 @@ def adapter_event(move: AliasHistoryRow, version: ModelVersionRow) -> Adapter:
         reason=move.reason,
         previous_version=move.previous_version,
         decided_at=move.decided_at,
+        share=share,
     )
 
 
@@ -49,7 +50,8 @@ def announce(registry: ModelRegistry, settings: Settings, *, again: bool = False
             version = registry.get(move.version)
             assert version is not None, "a foreign key holds this"
             with tracing.span("retrainer announcement", version=move.version) as traceparent:
-                event = adapter_event(move, version)
+                share = settings.canary_share if move.alias == CANARY else 0.0
+                event = adapter_event(move, version, share or 1.0)
                 message = encode(event, source="retrainer", time=move.decided_at, traceparent=traceparent)
                 send_acked(producer, [(ADAPTERS, message)])
             metrics.EVENTS_SENT.labels(ADAPTERS.name).inc()

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.artefacts import objection
 from infra.database import transaction
 from infra.observability import metrics
-from infra.registry import CHAMPION, Conflict, ModelRegistry
+from infra.registry import CANARY, CHAMPION, Conflict, ModelRegistry
 from infra.settings import Settings
 from schemas.records import ModelVersionRow, TrainingRunRow
 from schemas.training import AWAITING, FAILED, PROMOTED, REFUSED, RunResult
@@ -20,21 +20,24 @@ log = logging.getLogger(__name__)
 def conclude(
     settings: Settings, ledger: Ledger, registry: ModelRegistry, row: TrainingRunRow, result: RunResult
 ) -> str:
-    """Register the version, whatever the gate said. Then, in one transaction, the run ends and the champion moves.
+    """Register the version, whatever the gate said. Then, in one transaction, the run ends and the champion moves; or
+    the canary, where settings want one.
 
     It may be repeated after a crash at any point. Returns how the run ended. Raises `Lost`.
     """
     registry.register(version_row(result, row))
     while True:
-        alias = registry.alias(CHAMPION)
-        state, words = _verdict(result, alias.version if alias else None, settings)
+        champion = registry.alias(CHAMPION)
+        state, words = _verdict(result, champion.version if champion else None, settings)
+        moved = CANARY if settings.canary_share and champion else CHAMPION
+        alias = registry.alias(moved)
         try:
             with transaction(ledger.engine) as session:
                 ledger.end_with(session, row, state, words, result)
                 if state == PROMOTED:
                     registry.set_alias_within(
                         session,
-                        CHAMPION,
+                        moved,
                         result.model_version,
                         expected_sequence=alias.sequence if alias else 0,
                         actor="retrainer",
@@ -58,6 +61,8 @@ def _verdict(result: RunResult, champion: str | None, settings: Settings) -> tup
         return FAILED, f"{version} passed the gate, but {reason}"
     if settings.retrain_approval:
         return AWAITING, f"{version} passed the gate and awaits approval: copydesk models promote {version}"
+    if settings.canary_share and champion:
+        return PROMOTED, f"{version} is the canary, with {settings.canary_share:.0%} of the articles: {gate.verdict}"
     return PROMOTED, f"{version} is champion: {gate.verdict}"
 
 

@@ -15,6 +15,7 @@ from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
 from schemas.errors import Transient
 from workers.retrainer.announce import announce
+from workers.retrainer.canary import look_after
 from workers.retrainer.first import first_champion
 from workers.retrainer.ledger import Ledger
 from workers.retrainer.runner import Runner
@@ -43,16 +44,22 @@ def main(settings: Settings) -> None:
     _announce_at_start(registry, settings, stopping, condition)
     while not stopping.wait(settings.retrain_poll_s):
         _try("looking", lambda: look(settings, ledger, runner), condition)
+        _try("looking after the canary", lambda: tell(look_after(engine, registry, settings)), condition)
         _try("announcing", lambda: announce(registry, settings), condition)
         condition.beat()
     # only here: if we end by a defect, the training goes on and the next retrainer finishes it
     _try("writing down that the training was interrupted", runner.stop, condition)
 
 
+def tell(done: str | None) -> None:
+    """Log what was done, if anything."""
+    if done:
+        log.info(done)
+
+
 def look(settings: Settings, ledger: Ledger, runner: Runner) -> None:
     """One round: end what has ended, start what is due."""
-    if ended := runner.watch():
-        log.info(ended)
+    tell(runner.watch())
     facts = ledger.facts(settings)
     metrics.TRAINING.set(facts.running is not None)
     metrics.CORRECTIONS_WAITING.set(facts.fresh.corrections)

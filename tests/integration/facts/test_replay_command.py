@@ -19,7 +19,7 @@ from editorial import prompts
 from infra.database import make_engine, migrate
 from infra.groups import GroupActive, members, move, positions
 from infra.kafka import lag, make_producer, read_whole, send_acked
-from infra.registry import ModelRegistry
+from infra.registry import ModelRegistry, base_identity
 from infra.settings import LOOPBACK, Settings, get_settings
 from schemas.envelope import encode
 from schemas.errors import Invalid
@@ -212,13 +212,14 @@ def test_a_version_that_was_trained_with_another_prompt_is_refused(settings: Set
 
 
 def register(registry: ModelRegistry, version: str, prompt_digest: str) -> None:
+    base_model, base_revision = base_identity(Settings())
     registry.register(
         ModelVersionRow(
             version=version,
             artefact_uri=f"models/{version}",
             digest=version,
-            base_model="base",
-            base_revision="main",
+            base_model=base_model,
+            base_revision=base_revision,
             dataset_hash="",
             prompt_version="v3",
             prompt_digest=prompt_digest,

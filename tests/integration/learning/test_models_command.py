@@ -85,6 +85,27 @@ def test_promotion_and_rollback_move_the_champion_announce_it_and_are_remembered
     assert {row["version"]: row["champion"] for row in listed} == {"v1": True, "v2": False, "v3": False}
 
 
+def test_a_canary_needs_a_share_and_is_announced_with_it(
+    command: Command, registry: ModelRegistry, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote = ("models", "promote", "v2", "--canary", "--reason", "carefully")
+    assert "COPYDESK_CANARY_SHARE" in command(*promote).output
+    monkeypatch.setenv("COPYDESK_CANARY_SHARE", "0.1")
+    get_settings.cache_clear()
+    assert command(*promote).exit_code == 0
+    (event,) = [
+        event
+        for event in (decode(record.value, record.headers).event for record in read_whole(settings, ADAPTERS.name))
+        if isinstance(event, Adapter) and event.alias == "canary"
+    ]
+    assert (event.model_version, event.share) == ("v2", 0.1)
+    listed = json.loads(command("models", "list", "--json").output)
+    assert [(row["version"], row["canary"]) for row in listed if row["champion"] or row["canary"]] == [
+        ("v1", False),
+        ("v2", True),
+    ]
+
+
 def test_promoting_a_version_that_stood_a_trial_by_hand_remembers_what_it_said(
     command: Command, registry: ModelRegistry, settings: Settings
 ) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from infra.database import make_engine, migrate
-from infra.registry import CHAMPION, ModelRegistry, digest_folder
+from infra.registry import CANARY, CHAMPION, ModelRegistry, digest_folder
 from infra.settings import Settings
 from schemas.records import ModelVersionRow, TrainingRunRow
 from schemas.training import AWAITING, FAILED, PROMOTED, REFUSED, RUNNING, GateReport, Metrics, RunResult
@@ -24,8 +24,8 @@ METRICS = Metrics(n=4, house_rules_pass=1, entities_right=1, precision_mean=1, p
 class Run:
     """A run of which `v2` came, compared with `v1`, which is champion; `v3` is there as well."""
 
-    def __init__(self, home: Path, *, passed: bool, approval: bool) -> None:
-        self.settings = Settings(home=home, retrain_approval=approval)
+    def __init__(self, home: Path, *, passed: bool, approval: bool = False, canary_share: float = 0.0) -> None:
+        self.settings = Settings(home=home, retrain_approval=approval, canary_share=canary_share)
         engine = make_engine(self.settings)
         migrate(engine)
         self.registry, self.ledger = ModelRegistry(engine, lambda: NOW), Ledger(engine, lambda: NOW)
@@ -105,3 +105,14 @@ def test_a_result_ends_its_run_and_promotes_only_what_passed_and_is_what_was_jud
     assert alias is not None
     assert (ended.state, ended.finished_at, alias.version) == (state, NOW, champion)
     assert run.registry.get("v2") is not None, "what was made is known, whatever became of it"
+
+
+def test_where_a_canary_is_wanted_the_new_version_gets_its_share_and_the_champion_stays(tmp_path: Path) -> None:
+    run = Run(tmp_path, passed=True, canary_share=0.1)
+    assert "v2 is the canary, with 10% of the articles" in conclude(
+        run.settings, run.ledger, run.registry, run.row, run.result
+    )
+    champion, canary = run.registry.alias(CHAMPION), run.registry.alias(CANARY)
+    assert champion is not None
+    assert canary is not None
+    assert (champion.version, canary.version) == ("v1", "v2")

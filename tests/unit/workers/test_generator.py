@@ -213,6 +213,52 @@ async def test_a_version_writes_golden_titles_before_it_takes_over(server: Serve
     assert rollout.serving == make_adapter(2)
 
 
+def canary(sequence: int, version: str, share: float = 0.25) -> Adapter:
+    return make_adapter(sequence, version=version, alias="canary").model_copy(update={"share": share})
+
+
+def writers(rollout: Rollout) -> list[str]:
+    found = []
+    for number in range(400):
+        with rollout.lease(make_article(number).article_id) as adapter:
+            found.append(adapter.model_version)
+    return found
+
+
+async def test_a_canary_writes_its_share_and_every_generator_gives_it_the_same_articles(server: Server) -> None:
+    first, second = [Rollout(server, BASE, linger_s=0.0) for _ in range(2)]
+    async with converging(first), converging(second):
+        await serve(first, make_adapter(1), canary(1, "v2"))
+        await serve(second, canary(1, "v2"), make_adapter(1))
+    assert writers(first) == writers(second)
+    assert 70 <= writers(first).count("v2") <= 130
+    with first.lease() as adapter:
+        assert adapter.model_version == "v1"
+
+
+async def test_a_canary_that_is_sent_back_writes_nothing_more_and_is_unloaded(rollout: Rollout, server: Server) -> None:
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1), canary(1, "v2"), canary(2, "v1"))
+        await serve(rollout, canary(1, "v2"))  # late: the topic holds the newer one
+        assert set(writers(rollout)) == {"v1"}
+        assert server.names == {"v1"}
+
+
+async def test_a_canary_that_becomes_champion_writes_all(rollout: Rollout, server: Server) -> None:
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1), canary(1, "v2"))
+        await serve(rollout, make_adapter(2))
+        assert set(writers(rollout)) == {"v2"}
+        assert server.names == {"v2"}
+
+
+async def test_a_canary_that_cannot_be_loaded_leaves_all_to_the_champion(rollout: Rollout, server: Server) -> None:
+    server.broken = {"v2"}
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1), canary(1, "v2"))
+    assert set(writers(rollout)) == {"v1"}
+
+
 @pytest.mark.parametrize(
     ("uri", "path"),
     [
@@ -291,6 +337,29 @@ async def test_a_title_counts_the_requests_it_took(generator: Generator, server:
     await generator.write(envelope(make_article()), outbox)
     await generator.write(envelope(make_article(2)), outbox)
     assert [title.attempts for title in outbox.titles] == [3, 1]
+
+
+async def test_the_same_article_twice_at_the_same_time_gives_two_titles_with_one_id() -> None:
+    may_end = [asyncio.Event(), asyncio.Event()]
+
+    class Staggered(Server):
+        async def complete(self, model: str, prompt: str) -> Answer:
+            answer = await super().complete(model, prompt)
+            await may_end[len(self.prompts) - 1].wait()
+            return answer
+
+    server, outbox = Staggered(), Outbox()
+    rollout = Rollout(server, BASE, linger_s=0.0)
+    async with converging(rollout):
+        await serve(rollout, make_adapter())
+        generator = Generator(Settings(), server, rollout)
+        writing = [asyncio.create_task(generator.write(envelope(make_article()), outbox)) for _ in range(2)]
+        for event in may_end:
+            await settle()
+            event.set()
+        await asyncio.gather(*writing)
+    assert len({title.event_id for title in outbox.titles}) == 1
+    assert len(outbox.titles) == 2
 
 
 async def test_a_server_that_was_restarted_gets_its_adapter_back(generator: Generator, server: Server) -> None:
