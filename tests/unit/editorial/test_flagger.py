@@ -160,6 +160,8 @@ def test_the_signs_tell_new_words_from_those_that_the_article_has() -> None:
 
     found = signs(title, ARTICLE, score(0.8, **supports), rules.check(title, ARTICLE))
 
+    assert found["unsupported"] == pytest.approx(0.2)
+    assert found["unsupported, squared"] == pytest.approx(0.16)
     assert found["weakest word"] == pytest.approx(0.6)
     assert found["weakest new number"] == pytest.approx(0.6)
     assert found["new words"] == pytest.approx(2 / 7)
