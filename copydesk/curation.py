@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from uuid import UUID
 
+from editorial.intervals import wilson
 from schemas.events import Article, ScoredTitle, Title, Verdict
 from schemas.records import CorrectionRow
 from training.dataset import Example
@@ -90,10 +90,7 @@ class Verdicts:
         """Between what and what that share lies for all such titles, with 95 % confidence (Wilson 1927)."""
         if self.share_fit is None:
             return None
-        z, n = 1.96, self.judged
-        middle = (self.share_fit + z * z / (2 * n)) / (1 + z * z / n)
-        reach = z / (1 + z * z / n) * sqrt(self.share_fit * (1 - self.share_fit) / n + z * z / (4 * n * n))
-        return middle - reach, middle + reach
+        return wilson(self.by_verdict[Verdict.approved], self.judged)
 
 
 def count(examples: Sequence[Example], corrections: Iterable[CorrectionRow]) -> Verdicts:

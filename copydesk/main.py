@@ -26,6 +26,7 @@ from copydesk import (
     feeds,
     label,
     models,
+    quality,
     replay,
     retrain,
     score,
@@ -55,6 +56,7 @@ app.command()(evaluate.compare)
 app.command(name="compare-votes")(evaluate.compare_votes)
 app.command()(export.export)
 app.command()(label.label)
+app.command()(quality.quality)
 app.command()(score.score)
 app.command()(train.train)
 
@@ -116,6 +118,13 @@ def model_server() -> None:
     """Run the embedded model server (OpenAI protocol, vLLM's adapter endpoints)."""
     with _observed("model-server") as settings:
         import_module("infra.model_server").main(settings)
+
+
+@app.command()
+def gateway() -> None:
+    """Answer services that want a title now: `POST /v1/titles`, with one of COPYDESK_GATEWAY_KEYS."""
+    with _observed("gateway") as settings:
+        import_module("copydesk.gateway").main(settings)
 
 
 @app.command()

@@ -6,22 +6,20 @@ ROUGE and BLEU/chrF are those of the packages rouge-score and sacrebleu. Shares 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import grapheme
 
 from editorial import rules
 from editorial.bertscore import Scorer
+from editorial.copying import copied, novel
 from editorial.tags import TAG_OF_RULE
 from training.dataset import Example
 
 NAN = math.nan
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -118,30 +116,6 @@ def overlap(title: str, reference: str) -> dict[str, float]:
         "bleu": float(bleu.sentence_score(title, [reference]).score) / 100,
         "chrf": float(chrf.sentence_score(title, [reference]).score) / 100,
     }
-
-
-def copied(title: str, article: str) -> float:
-    """Share of the title's words that stand in the article as one stretch, in the same order: 1 is a plain copy."""
-    words, text = _words(title), " ".join(["", *_words(article), ""])
-    longest = 0
-    for start in range(len(words)):
-        while start + longest < len(words) and " ".join(["", *words[start : start + longest + 1], ""]) in text:
-            longest += 1
-    return longest / len(words) if words else 0.0
-
-
-def novel(title: str, article: str) -> float:
-    """Share of the title's pairs of neighbouring words that the article does not have."""
-    pairs, known = _pairs(_words(title)), set(_pairs(_words(article)))
-    return sum(pair not in known for pair in pairs) / len(pairs) if pairs else 0.0
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    return list(pairwise(words))
 
 
 @cache

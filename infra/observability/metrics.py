@@ -111,6 +111,33 @@ STORE_SECONDS = Histogram(
 )
 VERDICTS = Counter("copydesk_verdicts_total", "Verdicts of curators that the broker has acknowledged.", ["verdict"])
 REVIEW_WAITING = Gauge("copydesk_review_waiting_titles", "Titles that wait for a person; NaN while nobody can tell.")
+FLAGGER_PRECISION = Gauge(
+    "copydesk_flagger_precision_ratio",
+    "Of the titles of the last 30 days that were flagged and judged, those that needed a correction; bound is"
+    " `estimate`, `low` or `high` (95 % confidence). NaN while nobody can tell.",
+    ["bound"],
+)
+FLAGGER_MISSED = Gauge(
+    "copydesk_flagger_missed_ratio",
+    "Of the titles of the last 30 days that were not flagged, those that needed a correction, by the random audit;"
+    " bound is `estimate`, `low` or `high` (95 % confidence). NaN while nobody can tell.",
+    ["bound"],
+)
+FLAGGER_RECALL = Gauge(
+    "copydesk_flagger_recall_ratio",
+    "Of all titles of the last 30 days that needed a correction, those that were flagged; bound is `estimate`, `low`"
+    " or `high` (95 % confidence). NaN while nobody can tell.",
+    ["bound"],
+)
+SHIFTED_SOURCES = Gauge("copydesk_shifted_sources", "Sources whose newest scores are not what they were before.")
+COPIED = Gauge(
+    "copydesk_copied_ratio",
+    "Of the words of the serving version's newest titles, those that stand in the article as one stretch.",
+)
+NOVEL = Gauge(
+    "copydesk_novel_ratio",
+    "Of the pairs of words of the serving version's newest titles, those that the article does not have.",
+)
 
 # --- the press: set by the scraper ---------------------------------------------------------------------------------
 FEED_POLLS = Counter(
@@ -165,7 +192,7 @@ _SPEAKERS: dict[tuple[str, ...], tuple[Counter | Gauge | Histogram, ...]] = {
     ("generator",): (MODEL_COST,),
     ("scorer",): (SCORE_BATCH, SCORE_SECONDS),
     ("archivist",): (STORE_SECONDS,),
-    ("desk",): (REVIEW_WAITING,),
+    ("desk",): (REVIEW_WAITING, SHIFTED_SOURCES, COPIED, NOVEL),
     ("scraper",): (PAGE_SECONDS,),
     ("retrainer",): (TRAINING, CORRECTIONS_WAITING),
     ("model-server",): (SERVER_BATCH, SERVER_SECONDS, SERVER_QUEUE, SERVER_ADAPTERS),

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.events import Violation
+from workers.desk import quality
 from workers.desk.desk import Desk
+from workers.desk.quality import QualityReport
 from workers.desk.queue import Progress, QueueItem, TitleOnDesk
 from workers.desk.reading import Span, mark_strange
 from workers.desk.verdicts import TITLE_LIMIT, Submission, length, one_line
@@ -88,6 +90,12 @@ def make_router(desk: Desk) -> APIRouter:
     def get_stats() -> Progress:
         """The day so far."""
         return desk.progress()
+
+    @router.get("/api/quality")
+    def get_quality(days: Annotated[int, Query(ge=1, le=3650)] = quality.DAYS) -> QualityReport:
+        """How good the flagger is by its own account, which sources have shifted, how titles are worded."""
+        with desk.reading() as session:
+            return quality.report(session, desk.now(), days)
 
     @router.get("/healthz")
     def get_health() -> Health:

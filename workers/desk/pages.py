@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from editorial.tags import TAG_OF_RULE, TAGS
 from schemas.errors import Invalid, Transient
 from schemas.events import Verdict
-from workers.desk import archive
+from workers.desk import archive, quality
 from workers.desk.desk import Desk, Unknown
 from workers.desk.queue import QueueItem, TitleOnDesk
 from workers.desk.reading import READING_LIMIT, Paragraph, Span, lay_out, mark_strange
@@ -241,5 +241,11 @@ def make_router(desk: Desk) -> APIRouter:
     def get_models(request: Request) -> Response:
         with desk.reading() as session:
             return page(request, desk, "models.html", {"models": archive.models(session)})
+
+    @router.get("/quality")
+    def get_quality(request: Request) -> Response:
+        with desk.reading() as session:
+            found = quality.report(session, desk.now())
+        return page(request, desk, "quality.html", {"report": found, "days": quality.DAYS})
 
     return router

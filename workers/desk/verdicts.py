@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
     """Text as a title can hold it: one line, single spaces, nothing invisible that could turn the reading order."""
     seen = _SPACES.sub(" ", text)
     kept = (sign for sign in seen if sign not in _BIDI_CONTROLS and unicodedata.category(sign) not in {"Cc", "Cs"})
-    return "".join(kept).strip()
+    return _SPACES.sub(" ", "".join(kept)).strip()  # again: what was between two spaces is gone
 
 
 def length(title: str) -> int:

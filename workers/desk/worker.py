@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -24,6 +25,9 @@ from schemas.errors import Transient
 from workers.desk.app import make_app
 from workers.desk.desk import Desk
 from workers.desk.post import Post
+from workers.desk.watch import EVERY_S, Watch
+
+log = logging.getLogger(__name__)
 
 SILENCE_S = 60.0
 """A desk whose event loop has not run for so long answers nobody."""
@@ -36,7 +40,7 @@ def main(settings: Settings) -> None:
     post = Post(settings)
     words_of = lru_cache(lambda version: vocabulary.load(settings.artefacts / version))
     desk = Desk(engine, post, lambda: datetime.now(UTC), words_of)
-    app = make_app(settings, desk, lifespan=partial(_beating, show(settings, desk)))
+    app = make_app(settings, desk, lifespan=partial(_beating, show(settings, desk), Watch(desk)))
     listening = _listen(settings.desk_host, settings.desk_port)
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=15, server_header=False)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal again when it is done
@@ -59,18 +63,27 @@ def show(settings: Settings, desk: Desk) -> health.Condition:
 
 
 @asynccontextmanager
-async def _beating(condition: health.Condition, app: FastAPI) -> AsyncIterator[None]:
-    """Say all along that the event loop, which answers the requests, runs."""
+async def _beating(condition: health.Condition, watch: Watch, app: FastAPI) -> AsyncIterator[None]:
+    """Say all along that the event loop, which answers the requests, runs; and look at the quality beside it."""
 
     async def beat() -> None:
         while True:
             condition.beat()
             await asyncio.sleep(1.0)
 
-    task = asyncio.create_task(beat())
+    async def look() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(watch.look)
+            except Exception:  # verdicts go on without it
+                log.exception("the quality of the flagger could not be looked at")
+            await asyncio.sleep(EVERY_S)
+
+    tasks = asyncio.create_task(beat()), asyncio.create_task(look())
     condition.started()
     yield
-    task.cancel()
+    for task in tasks:
+        task.cancel()
 
 
 def _ready(desk: Desk, condition: health.Condition) -> str | None:

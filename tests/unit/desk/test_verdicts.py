@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -114,6 +114,7 @@ def test_sixty_is_counted_as_a_reader_counts() -> None:
     assert decide(submit("corrected", family * TITLE_LIMIT)).title_after == family * TITLE_LIMIT
 
 
+@example("two\r\x1b\x85spaces")
 @given(st.text(max_size=200))
 def test_a_title_is_one_line_without_anything_invisible_that_turns_the_reading_order(typed: str) -> None:
     line = one_line(typed)

@@ -169,7 +169,7 @@ def test_an_expression_about_something_else_is_found_out(expression: str) -> Non
 def test_metrics_are_named_as_prometheus_wants_it() -> None:
     unit = re.compile(
         r"_(total|seconds(_bucket|_sum|_count)?|events|titles(_bucket|_sum|_count)?|partitions|ratio|info|"
-        r"requests(_bucket|_sum|_count)?|adapters)$"
+        r"requests(_bucket|_sum|_count)?|adapters|sources)$"
     )
     yes_or_no_or_count = {"copydesk_paused", "copydesk_ready", "copydesk_training", "copydesk_corrections_waiting"}
     odd = {name for name in metrics.series() if not unit.search(name)}

@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 
 from editorial.bertscore import Scorer
+from editorial.copying import copied, novel
 from training.dataset import HOLDOUT, Example, Origin
-from training.measures import MEASURES, copied, measure, novel, overlap
+from training.measures import MEASURES, measure, overlap
 
 ARTICLE = "Harbor Labs released a speech model for phones on Monday. It runs without a network."
 
