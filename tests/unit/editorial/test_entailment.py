@@ -156,6 +156,17 @@ def test_the_model_reads_the_evidence_alone_and_with_the_sentences_of_single_wor
     assert premises_of(a_score()) == [EVIDENCE]
 
 
+def test_the_premise_that_speaks_best_for_a_title_counts(checkpoint: Path) -> None:
+    opinion = Entailment(str(checkpoint))
+    score = a_score(words=[WordSupport("Hamm", 0.8, "Hamm opens a bridge."), WordSupport("buys", 0.8, "Emden buys.")])
+    titles = ["Fulda opens bridge", "Hamm opens bridge", "Emden opens bridge"]
+
+    asked = [opinion.probabilities(premises_of(score), [title] * 2) for title in titles]
+
+    assert opinion.judge(titles, [score] * 3) == pytest.approx([max(both) for both in asked], abs=1e-5)
+    assert {both[0] > both[1] for both in asked} == {True, False}
+
+
 @pytest.mark.parametrize("title", ["", "Fulda " * 20_000, "Fulda \ud800\x00 opens", "🌊" * 300])
 def test_strange_titles_get_an_opinion_too(checkpoint: Path, title: str) -> None:
     (found,) = Entailment(str(checkpoint)).judge([title], [a_score("Fulda opens. " * 200)])
