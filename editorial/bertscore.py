@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from editorial.sentences import sentence_spans
+from schemas.errors import Invalid
 
 if TYPE_CHECKING:
     import torch
@@ -112,7 +113,7 @@ class Scorer:
         read in at most so many `windows`: with one it is cut as the package cuts it. The vectors of articles seen last
         are kept, up to `cache_bytes` (1.5 kB a token with `minilm`), for other titles over them.
 
-        Raises `ValueError` for an unknown model or one without a baseline and `OSError` where its files cannot be had.
+        Raises `Invalid` for an unknown model, for one without a baseline, and where a model's files cannot be had.
         """
         import torch
         from bert_score.utils import get_hash, get_idf_dict, get_model, get_tokenizer, model2layers
@@ -125,10 +126,14 @@ class Scorer:
         if model_name == MINILM:
             name, source, layers = MINILM_NAME, str(_minilm_folder()), MINILM_LAYERS
         if layers is None:
-            raise ValueError(f"no scoring model {model_name!r}: take {MINILM!r} or a name from bert-score's table")
+            raise Invalid(f"no scoring model {model_name!r}: take {MINILM!r} or a name from bert-score's table")
         self._baseline = _baseline(model_name, layers) if rescale else (0.0, 0.0, 0.0)
-        self._tokenizer = get_tokenizer(source, use_fast=True)
-        self._model = get_model(source, layers).to(device=device, dtype=getattr(torch, dtype))
+        try:
+            self._tokenizer = get_tokenizer(source, use_fast=True)
+            model = get_model(source, layers)
+        except OSError as error:
+            raise Invalid(f"the scoring model {model_name!r} cannot be loaded: {first_line(error)}") from error
+        self._model = model.to(device=device, dtype=getattr(torch, dtype))
         self._head, self._tail = self._special_ids()
         self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT) - len(self._head) - len(self._tail)
         self._idf = defaultdict[int, float](lambda: 1.0)
@@ -320,13 +325,18 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode().strip()
 
 
+def first_line(error: Exception) -> str:
+    """What went wrong, without the advice to programmers that follows."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def _baseline(model_name: str, layers: int) -> tuple[float, float, float]:
-    """The package's precision, recall and F1 of unrelated English texts. Raises `ValueError` where it has none."""
+    """The package's precision, recall and F1 of unrelated English texts. Raises `Invalid` where it has none."""
     import bert_score
 
     table = Path(bert_score.__file__).parent / "rescale_baseline" / "en" / f"{model_name}.tsv"
     if not table.is_file():
-        raise ValueError(f"no baseline for {model_name!r}: score without rescaling or take a model with a baseline")
+        raise Invalid(f"no baseline for {model_name!r}: score without rescaling or take a model with a baseline")
     precision, recall, f1 = table.read_text().splitlines()[layers + 1].split(",")[1:]
     return float(precision), float(recall), float(f1)
 

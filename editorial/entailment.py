@@ -12,7 +12,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from editorial.bertscore import Score, readable
+from editorial.bertscore import Score, first_line, readable
+from schemas.errors import Invalid
 
 _MOST_CHARACTERS = 2000  # of a title; one that long is flagged for its length anyway
 _LONGEST_INPUT = 512
@@ -25,19 +26,21 @@ class Entailment:
     def __init__(self, model_name: str, *, device: str = "cpu", dtype: str = "float32") -> None:
         """Load a sequence classifier by its name or from a folder; `dtype` is `float32` or `bfloat16`.
 
-        Raises `ValueError` for a model that has not learned to tell entailment and `OSError` where its files cannot be
-        had.
+        Raises `Invalid` for a model that has not learned to tell entailment, and where its files cannot be had.
         """
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]  # a worker's log is no place for it
-        model, loading = AutoModelForSequenceClassification.from_pretrained(model_name, output_loading_info=True)
+        try:
+            model, loading = AutoModelForSequenceClassification.from_pretrained(model_name, output_loading_info=True)
+            self._tokenizer = AutoTokenizer.from_pretrained(model_name)
+        except (OSError, ValueError) as error:  # no files, or no model that could classify
+            raise Invalid(f"the entailment model {model_name!r} cannot be loaded: {first_line(error)}") from error
         self._label = entailment_label(model_name, model.config.id2label)
         if any(not key.startswith(f"{model.base_model_prefix}.") for key in loading["missing_keys"]):
-            raise ValueError(f"{model_name} is no entailment model: it has no weights to classify with")
-        self._tokenizer = AutoTokenizer.from_pretrained(model_name)
+            raise Invalid(f"{model_name} is no entailment model: it has no weights to classify with")
         self._model = model.to(device=device, dtype=getattr(torch, dtype)).eval()
         self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT)
         precision = "" if dtype == "float32" else f"_{dtype}"
@@ -92,11 +95,11 @@ def premises_of(score: Score) -> list[str]:
 
 
 def entailment_label(model_name: str, labels: Mapping[int, str]) -> int:
-    """The place of the label that means entailment: checkpoints order theirs as they like. Raises `ValueError`."""
+    """The place of the label that means entailment: checkpoints order theirs as they like. Raises `Invalid`."""
     for place, label in labels.items():
         if label.strip().lower() in {"entailment", "entail", "entails", "entailed"}:
             return place
-    raise ValueError(
+    raise Invalid(
         f"{model_name} is no entailment model: none of its labels ({', '.join(labels.values())}) is `entailment`; "
         "take a model that was trained on NLI, or name the labels in its config.json (id2label)"
     )

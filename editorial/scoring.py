@@ -40,6 +40,6 @@ class TwoOpinions:
 def with_second_opinion(scorer: TitleScorer, model_name: str) -> TitleScorer:
     """Load the model that gives a second opinion; without a name the scorer remains alone.
 
-    Raises `ValueError` for a model that knows no entailment and `OSError` where files cannot be had.
+    Raises `Invalid` for a model that knows no entailment, and where its files cannot be had.
     """
     return TwoOpinions(scorer, Entailment(model_name)) if model_name else scorer

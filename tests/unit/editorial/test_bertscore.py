@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _baseline, _minilm_folder
 from infra.newsroom.stories import write_story
+from schemas.errors import Invalid
 
 STORIES = [write_story(3, number) for number in range(6)]
 FILLER = "The weather was mild and the streets were quiet all day long. "
@@ -76,7 +77,7 @@ def test_in_bfloat16_the_figures_stay_near_and_the_hash_says_it(scorer: Scorer) 
 
 def test_a_baseline_is_the_package_s_and_a_model_without_one_is_refused() -> None:
     assert _baseline("roberta-large", 17) == pytest.approx((0.8315, 0.8315, 0.8312), abs=2e-3)
-    with pytest.raises(ValueError, match="without rescaling"):
+    with pytest.raises(Invalid, match="without rescaling"):
         Scorer("minilm", rescale=True)
 
 
@@ -157,7 +158,7 @@ def test_the_hash_names_model_layer_and_versions_but_no_folder(scorer: Scorer) -
 
 
 def test_an_unknown_model_is_refused_with_the_way_out() -> None:
-    with pytest.raises(ValueError, match="minilm"):
+    with pytest.raises(Invalid, match="minilm"):
         Scorer("no-such-model")
 
 

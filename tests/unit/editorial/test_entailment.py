@@ -15,6 +15,7 @@ from editorial.bertscore import Score, Scorer, WordSupport
 from editorial.entailment import Entailment, entailment_label, premises_of
 from editorial.flagger import signs
 from editorial.scoring import with_second_opinion
+from schemas.errors import Invalid
 
 TOWNS = ("Amberg", "Emden", "Fulda", "Hamm")
 DEEDS = ("opens", "closes", "buys", "sells")
@@ -120,19 +121,19 @@ def test_the_label_not_entailment_is_not_taken_for_entailment() -> None:
 def test_a_model_without_such_a_label_is_refused_with_its_labels_and_a_way_out(tmp_path: Path) -> None:
     _classifier({0: "LABEL_0", 1: "LABEL_1"}).save_pretrained(tmp_path)
 
-    with pytest.raises(ValueError, match=r"none of its labels \(LABEL_0, LABEL_1\) is `entailment`.*id2label"):
+    with pytest.raises(Invalid, match=r"none of its labels \(LABEL_0, LABEL_1\) is `entailment`.*id2label"):
         Entailment(str(tmp_path))
 
 
 def test_a_model_whose_classifying_weights_are_missing_is_refused_rather_than_drawn_at_random(tmp_path: Path) -> None:
     BertForMaskedLM(_config(LABELS)).save_pretrained(tmp_path)  # type: ignore[no-untyped-call]
 
-    with pytest.raises(ValueError, match="no weights to classify with"):
+    with pytest.raises(Invalid, match="no weights to classify with"):
         Entailment(str(tmp_path))
 
 
-def test_a_model_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="nowhere"):
+def test_a_model_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"^the entailment model '.*nowhere' cannot be loaded: .*$"):
         Entailment(str(tmp_path / "nowhere"))
 
 
