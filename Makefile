@@ -12,7 +12,7 @@ SOAK ?=
 # A wheel index that carries a CPU-only build of torch saves 5 GB of CUDA libraries: make demo TORCH_INDEX=https://…
 TORCH_INDEX ?=
 
-.PHONY: help demo test test-vllm test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-rules bench-flagger chaos mutations asyncapi clean
+.PHONY: help demo test test-vllm test-fast check format lock bench bench-streams bench-prompt bench-rounds bench-training bench-recipes bench-score bench-rules bench-flagger bench-generate chaos mutations asyncapi clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ bench-rules: $(VENV)/.ready-dev  ## precision and recall of every house rule on 
 
 bench-flagger: $(VENV)/.ready-dev  ## which wrong titles the flagger finds (docs/score.md)
 	$(BIN)/python -m tests.bench.flagger $(ARGS)
+
+bench-generate: $(VENV)/.ready-dev $(VENV)-vllm/.ready  ## titles a second through the generator against the engine alone (docs/serve.md)
+	$(BIN)/python -m tests.bench.generate $(ARGS)
 
 bench-training: $(VENV)/.ready-dev  ## tokens per second of the recipe against TRL's and transformers' loops (docs/train.md)
 	$(BIN)/python -m tests.bench.training $(ARGS)

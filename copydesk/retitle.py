@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from rich.table import Table
 from rich.text import Text
@@ -19,15 +19,14 @@ from sqlmodel import Session, col, func, select
 
 from copydesk.console import BAD, DIM, GOOD, console, plain
 from copydesk.explanation import find
+from copydesk.single_title import envelope_of, write_title
 from editorial.bertscore import Scorer
 from editorial.scoring import with_second_opinion
 from infra.registry import CHAMPION, ModelRegistry
 from infra.settings import Settings
-from schemas.envelope import Envelope
 from schemas.errors import Invalid, Transient, Unavailable
-from schemas.events import Adapter, Article, Event, ScoredTitle, Title
+from schemas.events import Adapter, Article, ScoredTitle, Title
 from schemas.records import AliasHistoryRow, ArticleRow, TitleRow
-from schemas.topics import Topic
 from workers.generator.admission import base_here, fault, objection, server_path
 from workers.generator.engine import Engine, LoadRefused
 from workers.generator.rollout import Rollout
@@ -36,7 +35,7 @@ from workers.retrainer.announce import adapter_event
 from workers.scorer.judgement import judge
 from workers.scorer.policies import Policies
 
-FIRST_PAUSE_S = 0.5
+SOURCE = "/copydesk/replay"
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ async def _write(settings: Settings, adapter: Adapter, articles: Sequence[Articl
         await engine.load(adapter.model_version, server_path(adapter.artefact_uri))
         if reason := await fault(engine, adapter, ()):
             raise Invalid(f"{adapter.model_version} cannot write titles here: {reason}")
-        await rollout.announced(_envelope(adapter))
+        await rollout.announced(envelope_of(adapter, SOURCE))
         rollout.current()
         serving = asyncio.create_task(rollout.converge())
         while rollout.serving is None:  # noqa: ASYNC110  # it is loaded already; the rollout tells nobody
@@ -163,38 +162,14 @@ async def _write(settings: Settings, adapter: Adapter, articles: Sequence[Articl
     return {article.event_id: title for article, title in zip(articles, titles, strict=True)}
 
 
-class _Tray:
-    """An outlet that keeps what it is given (`workers.stream.Outlet`)."""
-
-    def __init__(self) -> None:
-        self.titles: list[Title] = []
-
-    async def send(self, topic: Topic, event: Event) -> None:
-        assert isinstance(event, Title)
-        self.titles.append(event)
-
-
 async def _one(settings: Settings, generator: Generator, article: Article, room: asyncio.Semaphore) -> Title | str:
-    tray, trouble = _Tray(), Transient()
     async with room:
-        for tries in range(settings.max_attempts):
-            try:
-                await generator.write(_envelope(article), tray)
-                return tray.titles[-1]
-            except Invalid as error:
-                return str(error)
-            except Transient as error:
-                trouble = error
-                await asyncio.sleep(FIRST_PAUSE_S * 2.0**tries)
-    if isinstance(trouble, Unavailable):
-        raise trouble
-    return str(trouble)
-
-
-def _envelope(event: Event) -> Envelope:
-    return Envelope(
-        event=event, event_id=str(uuid4()), source="/copydesk/replay", time=datetime.now(UTC), traceparent=""
-    )
+        try:
+            return await write_title(generator, envelope_of(article, SOURCE), settings.max_attempts)
+        except Unavailable:
+            raise
+        except (Invalid, Transient) as error:
+            return str(error)
 
 
 def _old_title(database: Database, article: Article, adapter: Adapter) -> Title | None:

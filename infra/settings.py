@@ -267,6 +267,13 @@ class Settings(BaseSettings):
         default="", description="Further names, comma-separated, that the desk may be called by; `*`: any."
     )
 
+    # the gateway
+    gateway_host: str = Field(default=LOOPBACK, description="Address that `copydesk gateway` listens on.")
+    gateway_port: int = Field(default=29083, description="Port of the gateway.")
+    gateway_keys: SecretStr = Field(
+        default=SecretStr(""), description="Keys, comma-separated, one of which a client of the gateway has to send."
+    )
+
     @property
     def bootstrap(self) -> str:
         """Address of the broker in use."""

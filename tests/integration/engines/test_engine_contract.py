@@ -19,7 +19,7 @@ from infra.settings import DEMO_MODEL, LOOPBACK, Settings
 from schemas.envelope import Envelope
 from schemas.errors import Transient, Unavailable
 from schemas.events import Adapter
-from tests.integration.engines.conftest import ServerProcess
+from tests.engines import ServerProcess
 from tests.samples import NOW, make_adapter
 from training.artefact import base_digests
 from workers.generator.engine import Engine, LoadRefused, TooLong, TooSlow, UnknownModel

@@ -18,8 +18,8 @@ from infra.settings import Settings
 from schemas.envelope import decode, encode
 from schemas.events import Event, Title
 from schemas.topics import ADAPTERS, ARTICLES, TITLES, Topic
+from tests.engines import KINDS, ServerProcess
 from tests.ground import environment_for, wait_until
-from tests.integration.engines.conftest import KINDS, ServerProcess
 from tests.integration.engines.test_engine_contract import engine, loaded
 from tests.samples import NOW, make_adapter, make_article
 

@@ -35,6 +35,7 @@ def test_passwords_and_keys_and_the_database_s_address_are_secrets() -> None:
         "database_password",
         "database_url",
         "dataset_database_url",
+        "gateway_keys",
         "kafka_key_password",
         "kafka_password",
         "model_server_key",
