@@ -42,6 +42,9 @@ def in_words(found: QualityReport) -> str:
         f"  ({counts.audited_corrected} corrected of {counts.audited} in the random sample)",
         f"wrong ones found       {_share(flagger.recall)}",
     ]
+    lines += [
+        f"told {bin.told:.0%}: corrected {_share(bin.corrected)}  ({bin.judged} judged)" for bin in found.calibration
+    ]
     lines += [shift.words for shift in found.shifts] or ["no source's scores have shifted"]
     lines += [
         f"{row.model_version}: {row.copied:.0%} copied in one stretch, {row.novel:.0%} new pairs of words"

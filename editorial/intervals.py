@@ -6,7 +6,7 @@ from math import sqrt
 from statistics import NormalDist
 
 
-def wilson(hits: float, of: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(hits: float, of: float, confidence: float = 0.95) -> tuple[float, float]:
     """Between what and what the share behind `hits` in `of` lies (Wilson 1927); 0 to 1 where nothing was counted."""
     if not of:
         return 0.0, 1.0

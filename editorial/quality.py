@@ -6,6 +6,8 @@ among them stands for all of them.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from math import sqrt
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
@@ -64,6 +66,49 @@ def quality(counts: Counts) -> Quality:
     precision = _share(counts.flagged_corrected, counts.flagged_judged)
     missed = _share(counts.audited_corrected, counts.audited)
     return Quality(counts=counts, precision=precision, missed=missed, recall=_recall(counts, precision, missed))
+
+
+class Bin(BaseModel):
+    """Titles that were told to need a correction with about the same probability, and how many of them did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+    judged: int
+    told: float
+    """Mean probability."""
+    corrected: Share
+
+
+def curve(judged: Iterable[tuple[float, bool, bool]], counts: Counts, bins: int = 5) -> tuple[Bin, ...]:
+    """The calibration curve; `judged` are the probability told, whether it was corrected, and whether it was an audit.
+
+    An audited title stands for many that nobody saw, a flagged one for itself and those that still wait. Wilson's
+    interval goes by the number of titles that would say as much if each stood for one (Kish 1965).
+    """
+    weight = {
+        True: counts.unflagged / counts.audited if counts.audited else 0.0,
+        False: counts.flagged / counts.flagged_judged if counts.flagged_judged else 0.0,
+    }
+    inside: defaultdict[int, list[tuple[float, bool, float]]] = defaultdict(list)
+    for probability, corrected, audit in judged:
+        inside[min(bins - 1, int(probability * bins))].append((probability, corrected, weight[audit]))
+    return tuple(_bin(at / bins, (at + 1) / bins, titles) for at, titles in sorted(inside.items()))
+
+
+def _bin(low: float, high: float, titles: Sequence[tuple[float, bool, float]]) -> Bin:
+    total = sum(weight for _, _, weight in titles)
+    share = sum(weight for _, corrected, weight in titles if corrected) / total
+    worth = total**2 / sum(weight**2 for _, _, weight in titles)
+    bounds = wilson(share * worth, worth, CONFIDENCE)
+    return Bin(
+        low=low,
+        high=high,
+        judged=len(titles),
+        told=sum(probability * weight for probability, _, weight in titles) / total,
+        corrected=Share(estimate=share, low=bounds[0], high=bounds[1]),
+    )
 
 
 def _share(hits: int, of: int) -> Share | None:

@@ -160,6 +160,8 @@ class ScoredTitle(Event):
     """Why a person should look; empty on `published`."""
     audit: bool
     """True for a random sample of titles that nothing spoke against, so that the flagger's misses can be counted."""
+    probability: float | None = None
+    """That it needs a correction (0..1), as learned from verdicts; None before enough were given."""
 
     @property
     def event_id(self) -> UUID:

@@ -105,6 +105,8 @@ class ScoreRow(SQLModel, table=True):
     violations: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
     review_reasons: list[str] = Field(sa_column=Column(JSON, nullable=False))
     audit: bool
+    probability: float | None = None
+    """That it needs a correction, as the scorer told it."""
     scored_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 

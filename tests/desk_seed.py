@@ -51,6 +51,7 @@ class Case:
     minutes_ago: int = 5
     model_version: str = "v1"
     audit: bool = False
+    probability: float | None = None
     url: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -147,6 +148,7 @@ def score_row(case: Case, moment: datetime) -> ScoreRow:
             "violations": [violation.model_dump() for violation in broken],
             "review_reasons": [*(violation.reason for violation in broken), *case.reasons],
             "audit": case.audit,
+            "probability": case.probability,
             "scored_at": moment,
         }
     )

@@ -27,6 +27,9 @@ from workers.desk.verdicts import Standing, Submission
 Send = Callable[[Sequence[tuple[Topic, Message]]], None]
 """Returns once the broker has acknowledged every message; raises `Transient` otherwise."""
 
+AUDIT_EVERY = 10
+"""Verdicts; else nobody would ever look at the audit where more is flagged than people can judge."""
+
 
 class Unknown(Invalid):
     """No such title or article."""
@@ -68,15 +71,16 @@ class Desk:
             return queue.count_waiting(session, self._unseen(session))
 
     def waiting(self, limit: int) -> list[QueueItem]:
-        """The queue, the most worth looking at first."""
+        """The queue, the most worth looking at first; every tenth title of the day is one of the random audit."""
         with self.reading() as session:
-            return queue.waiting(session, limit, self._unseen(session))
+            unseen = self._unseen(session)
+            judged = queue.judged(session, self._morning(), unseen)
+            return queue.waiting(session, limit, unseen, audit_next=judged % AUDIT_EVERY == AUDIT_EVERY - 1)
 
     def progress(self) -> Progress:
         """The day so far; a day begins at midnight on the desk's clock."""
-        morning = self._now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         with self.reading() as session:
-            return queue.progress(session, morning, self._unseen(session))
+            return queue.progress(session, self._morning(), self._unseen(session))
 
     def title(self, title_id: UUID) -> TitleOnDesk:
         """One title with its article. Raises `Unknown`."""
@@ -155,6 +159,9 @@ class Desk:
         if row is None:
             raise Unknown(f"there is no title {title_id}")
         return row
+
+    def _morning(self) -> datetime:
+        return self._now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
     def _unseen(self, session: Session) -> set[UUID]:
         """Titles with a verdict that the projection does not show yet."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
@@ -12,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from editorial import drift
 from editorial.copying import copied, novel
-from editorial.quality import Counts, Quality, quality
+from editorial.quality import Bin, Counts, Quality, curve, quality
 from schemas.events import Verdict
 from schemas.records import ArticleRow, CorrectionRow, ModelVersionRow, ScoreRow
 
@@ -54,6 +56,8 @@ class QualityReport(BaseModel):
 
     since: datetime
     flagger: Quality
+    calibration: tuple[Bin, ...]
+    """Empty until a model version serves that learned probabilities."""
     shifts: tuple[SourceShift, ...]
     wording: tuple[Wording, ...]
 
@@ -61,9 +65,17 @@ class QualityReport(BaseModel):
 def report(session: Session, now: datetime, days: int = DAYS) -> QualityReport:
     """Of titles scored in the last `days`; those that a teacher model wrote for review are not the flagger's."""
     since = now - timedelta(days=days)
+    verdicts = judged(session, since)
+    counted = counts(session, since, verdicts)
+    told = [
+        (one.probability, one.verdict is Verdict.corrected, one.audit)
+        for one in verdicts
+        if one.probability is not None
+    ]
     return QualityReport(
         since=since,
-        flagger=quality(counts(session, since)),
+        flagger=quality(counted),
+        calibration=curve(told, counted),
         shifts=tuple(
             SourceShift(source=shift.source, words=str(shift)) for shift in drift.shifts(_scores(session, since))
         ),
@@ -71,8 +83,29 @@ def report(session: Session, now: datetime, days: int = DAYS) -> QualityReport:
     )
 
 
-def counts(session: Session, since: datetime) -> Counts:
-    """Titles scored since then, and the latest verdict on each; one that a reader complained about is no audit."""
+@dataclass(frozen=True)
+class Judged:
+    """The latest verdict on a title that was shown to curators, and what the scorer had told of it."""
+
+    audit: bool
+    verdict: Verdict
+    probability: float | None
+
+
+def judged(session: Session, since: datetime) -> list[Judged]:
+    """Of titles scored since then. One that was published and then corrected all the same is not among them."""
+    verdicts = session.exec(
+        select(ScoreRow.title_id, ScoreRow.audit, CorrectionRow.verdict, ScoreRow.probability)
+        .join(CorrectionRow, col(CorrectionRow.title_id) == col(ScoreRow.title_id))
+        .where(*_by_models(since), ScoreRow.decision == "review")
+        .order_by(col(CorrectionRow.decided_at), col(CorrectionRow.correction_id))
+    )
+    latest = {title_id: Judged(audit, Verdict(verdict), told) for title_id, audit, verdict, told in verdicts}
+    return [one for one in latest.values() if one.verdict is not Verdict.spiked]
+
+
+def counts(session: Session, since: datetime, verdicts: Sequence[Judged]) -> Counts:
+    """Titles scored since then, with the verdicts on them."""
     kinds = (col(ScoreRow.decision), col(ScoreRow.audit))
     made = {
         (decision, audit): count
@@ -80,21 +113,14 @@ def counts(session: Session, since: datetime) -> Counts:
             select(*kinds, func.count()).where(*_by_models(since)).group_by(*kinds)
         )
     }
-    verdicts = session.exec(
-        select(ScoreRow.title_id, ScoreRow.audit, CorrectionRow.verdict)
-        .join(CorrectionRow, col(CorrectionRow.title_id) == col(ScoreRow.title_id))
-        .where(*_by_models(since), ScoreRow.decision == "review")
-        .order_by(col(CorrectionRow.decided_at), col(CorrectionRow.correction_id))
-    )
-    latest = {title_id: (audit, Verdict(verdict)) for title_id, audit, verdict in verdicts}
-    judged = Counter(latest.values())
+    given = Counter((one.audit, one.verdict) for one in verdicts)
     return Counts(
         flagged=made.get(("review", False), 0),
-        flagged_judged=judged[False, Verdict.approved] + judged[False, Verdict.corrected],
-        flagged_corrected=judged[False, Verdict.corrected],
+        flagged_judged=given[False, Verdict.approved] + given[False, Verdict.corrected],
+        flagged_corrected=given[False, Verdict.corrected],
         unflagged=made.get(("publish", False), 0) + made.get(("review", True), 0),
-        audited=judged[True, Verdict.approved] + judged[True, Verdict.corrected],
-        audited_corrected=judged[True, Verdict.corrected],
+        audited=given[True, Verdict.approved] + given[True, Verdict.corrected],
+        audited_corrected=given[True, Verdict.corrected],
     )
 
 

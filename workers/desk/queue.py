@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, case, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -30,6 +30,8 @@ class QueueItem(BaseModel):
     reasons: tuple[str, ...]
     violations: tuple[Violation, ...]
     precision: float | None
+    probability: float | None = None
+    """That it needs a correction; None before verdicts taught that."""
     evidence: str
     model_version: str
     queued_at: datetime
@@ -63,20 +65,32 @@ class TitleOnDesk(QueueItem):
     """A title of this title_id has been published: it can be replaced, not called back."""
 
 
-def waiting(session: Session, limit: int, hidden: Collection[UUID] = ()) -> list[QueueItem]:
-    """Up to `limit` titles, the most worth looking at first: most broken rules, then the least supported.
+def waiting(
+    session: Session, limit: int, hidden: Collection[UUID] = (), *, audit_next: bool = False
+) -> list[QueueItem]:
+    """Up to `limit` titles, the most worth looking at first: most broken rules, then the likeliest to be wrong.
 
-    Random audit samples come last. `hidden` are titles whose verdict the projection has not seen yet. A title over an
-    older revision of its article is not worth anybody's time and does not wait.
+    Random audit samples come last and in no order of theirs, or they were no random ones where the queue is never
+    emptied; with `audit_next` one of them comes first. `hidden` are titles whose verdict the projection has not seen
+    yet. A title over an older revision of its article is not worth anybody's time and does not wait.
     """
+    items = _best(session, limit, hidden)
+    if audit_next:
+        drawn = _best(session, 1, hidden, col(ScoreRow.audit).is_(True))
+        items = drawn + [item for item in items if item not in drawn]
+    return items[:limit]
+
+
+def _best(session: Session, limit: int, hidden: Collection[UUID], *conditions: ColumnElement[bool]) -> list[QueueItem]:
+    supported = func.coalesce(1 - col(ScoreRow.probability), ScoreRow.precision, 0.0)
     query = (
         select(ScoreRow, col(ArticleRow.headline))
         .join(ArticleRow, _same_revision())
-        .where(*_waits())
+        .where(*_waits(), *conditions)
         .order_by(
             col(ScoreRow.audit),
             func.json_array_length(ScoreRow.violations).desc(),
-            func.coalesce(ScoreRow.precision, 0.0),
+            case((col(ScoreRow.audit), 0.0), else_=supported),
             col(ScoreRow.scored_at),
             col(ScoreRow.title_id),
         )
@@ -122,6 +136,7 @@ def _item(score: ScoreRow, headline: str) -> QueueItem:
         reasons=tuple(score.review_reasons),
         violations=tuple(Violation.model_validate(violation) for violation in score.violations),
         precision=score.precision,
+        probability=score.probability,
         evidence=score.evidence,
         model_version=score.model_version,
         queued_at=score.scored_at,
@@ -210,6 +225,12 @@ class Progress(BaseModel):
     published_today: int
     minutes_per_title: float | None
     verdicts_today: dict[str, int]
+
+
+def judged(session: Session, since: datetime, hidden: Collection[UUID] = ()) -> int:
+    """Verdicts since then, with those that the projection has not seen yet."""
+    query = select(func.count()).select_from(CorrectionRow).where(col(CorrectionRow.decided_at) >= since)
+    return session.exec(query).one() + len(hidden)
 
 
 def progress(session: Session, since: datetime, hidden: Collection[UUID] = ()) -> Progress:

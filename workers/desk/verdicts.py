@@ -151,6 +151,7 @@ def publish(correction: Correction, scored: ScoreRow, violations: Sequence[Viola
         violations=tuple(violations),
         review_reasons=(),
         audit=scored.audit,
+        probability=scored.probability if kept else None,
     )
 
 

@@ -52,4 +52,5 @@ def _scored(title: Title, score: Score, scorer_hash: str, policy: Policy, audit_
         violations=violations,
         review_reasons=decision.reasons,
         audit=decision.audit,
+        probability=decision.probability,
     )

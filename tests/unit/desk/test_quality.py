@@ -22,11 +22,10 @@ from schemas.records import CorrectionRow, ModelVersionRow
 from tests.desk_seed import NOW, OTHERS, TIDE, Case, RecordingBroker, put
 from workers.desk.app import make_app
 from workers.desk.desk import Desk
-from workers.desk.quality import QualityReport, counts, report
+from workers.desk.quality import QualityReport, report
 from workers.desk.verdicts import Submission
 from workers.desk.watch import Watch
 
-LONG_AGO = NOW - timedelta(days=30)
 FLAGGED = Case("flagged", "Tides", "The tide rises on Monday.", "Tide rises", minutes_ago=60)
 AUDITED = replace(FLAGGED, slug="audited", audit=True)
 OUT = replace(FLAGGED, slug="out", decision="publish")
@@ -115,8 +114,34 @@ def test_a_published_title_that_somebody_corrects_is_no_part_of_the_random_sampl
 def test_titles_of_a_teacher_and_old_ones_are_left_out(engine: Engine) -> None:
     put(engine, replace(FLAGGED, model_version="a-teacher"), replace(FLAGGED, slug="old", minutes_ago=31 * 24 * 60))
 
-    with Session(engine) as session:
-        assert counts(session, LONG_AGO).flagged == 0
+    assert seen(engine).flagger.counts.flagged == 0
+
+
+def test_what_was_told_is_held_against_what_became_of_it(engine: Engine, desk: Desk) -> None:
+    """Of 30 titles that were let through two were drawn: each stands for fifteen."""
+    sure = [replace(FLAGGED, slug=f"sure {at}", probability=0.9) for at in range(4)]
+    drawn = [replace(AUDITED, slug=f"drawn {at}", probability=0.1) for at in range(2)]
+    ruled = replace(FLAGGED, slug="ruled", probability=0.15)
+    out = [replace(OUT, slug=f"out {at}", probability=0.1) for at in range(28)]
+    put(engine, *sure, *drawn, ruled, *out, replace(FLAGGED, slug="before"))
+    for case in (*sure[:3], ruled):
+        judge(desk, engine, case, "corrected")
+    for case in drawn:
+        judge(desk, engine, case, "approved")
+
+    low, high = seen(engine).calibration
+
+    assert (low.low, low.high, low.judged, high.judged) == (0.0, 0.2, 3, 3)
+    assert low.corrected.estimate == pytest.approx(
+        1.5 / 31.5
+    )  # the flagged ones, of which 4 of 6 are judged, count 1.5
+    assert low.told == pytest.approx((0.1 * 30 + 0.15 * 1.5) / 31.5)
+    assert high.told == pytest.approx(0.9)
+    assert high.corrected.estimate == 1.0
+    assert high.corrected.low < 0.5
+    page = TestClient(make_app(Settings(), desk), base_url="http://127.0.0.1").get("/quality").text
+    assert "80% to 100%" in page
+    assert "told 90%: corrected 100%" in in_words(seen(engine))
 
 
 def scored(source: str, at: int, precision: float, version: str = "v1") -> Case:

@@ -97,6 +97,42 @@ def test_the_worst_come_first_and_random_samples_last(engine: Engine, desk: Desk
     assert titles(desk.waiting(2)) == titles(waiting)[:2]
 
 
+def test_the_likeliest_to_be_wrong_come_before_the_least_supported(engine: Engine, desk: Desk) -> None:
+    known = [Case(f"n{p}", "h", "A title.", "A title", precision=p, probability=p) for p in (0.3, 0.9, 0.6)]
+    put(engine, *known)
+    assert [item.probability for item in desk.waiting(10)] == [0.9, 0.6, 0.3]
+
+
+def test_the_random_sample_comes_in_the_order_it_was_drawn_in_and_not_the_worst_first(
+    engine: Engine, desk: Desk
+) -> None:
+    drawn = [Case(f"n{p}", "h", "A title.", "A title", precision=p, audit=True) for p in (0.3, 0.9, 0.6)]
+    put(engine, *(replace(case, minutes_ago=30 - at) for at, case in enumerate(drawn)))
+    assert [item.precision for item in desk.waiting(10)] == [0.3, 0.9, 0.6]
+    put(engine, *(replace(case, minutes_ago=30 + at) for at, case in enumerate(drawn)))
+    assert [item.precision for item in desk.waiting(10)] == [0.6, 0.9, 0.3]
+
+
+def test_every_tenth_title_is_of_the_random_sample_however_much_is_flagged(engine: Engine, desk: Desk) -> None:
+    flagged = [Case(f"flagged {at}", "h", "A title.", "A title") for at in range(25)]
+    drawn = [Case(f"drawn {at}", "h", "A title.", "A title", precision=1.0, audit=True) for at in range(4)]
+    put(engine, *flagged, *drawn)
+    shown = []
+    for _ in range(21):
+        (first,) = desk.waiting(1)
+        shown.append(first.audit)
+        project(engine, desk.judge(first.title_id, submit("approved", "")))
+    assert [place for place, audit in enumerate(shown, 1) if audit] == [10, 20]
+
+
+def test_a_random_sample_that_comes_first_is_not_shown_twice(engine: Engine, desk: Desk) -> None:
+    flagged = [Case(f"flagged {at}", "h", "A title.", "A title") for at in range(10)]
+    put(engine, *flagged, Case("drawn", "h", "A title.", "A title", precision=1.0, audit=True))
+    for case in flagged[:9]:
+        desk.judge(case.title_id, submit("approved", ""))
+    assert [item.audit for item in desk.waiting(50)] == [True, False]
+
+
 def test_published_judged_and_superseded_titles_do_not_wait(engine: Engine, desk: Desk) -> None:
     out = Case("out", "Out", "It is out.", "It is out", decision="publish")
     old = Case("twice", "Twice", "The first text.", "The first title")

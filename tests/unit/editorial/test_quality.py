@@ -7,7 +7,7 @@ import random
 import pytest
 
 from editorial.intervals import wilson
-from editorial.quality import Counts, Share, quality
+from editorial.quality import Counts, Share, curve, quality
 
 
 def counts(**given: int) -> Counts:
@@ -70,3 +70,27 @@ def test_the_truth_lies_in_the_interval_as_often_as_it_says(rightly: float, miss
         return found is not None and found.low <= truth <= found.high
 
     assert sum(holds() for _ in range(1000)) >= 930
+
+
+def test_probabilities_that_hold_lie_in_the_intervals_of_the_curve_as_often_as_they_say() -> None:
+    """Drawn from what they tell, a hundred times; the audit takes one in twenty of those under a half."""
+    chance = random.Random(11)
+    held = []
+    for _ in range(100):
+        titles = [(told := chance.random(), chance.random() < told) for _ in range(2000)]
+        flagged = [(told, bad, False) for told, bad in titles if told >= 0.5]
+        below = [(told, bad, True) for told, bad in titles if told < 0.5]
+        drawn = [one for one in below if chance.random() < 0.05]
+        seen = counts(flagged=len(flagged), flagged_judged=len(flagged), unflagged=len(below), audited=len(drawn))
+        bins = curve([*flagged, *drawn], seen)
+        assert [round(one.low, 1) for one in bins] == [0.0, 0.2, 0.4, 0.6, 0.8]
+        held += [one.corrected.low <= one.told <= one.corrected.high for one in bins]
+        assert 0.45 < bins[2].told < 0.55, "both halves weigh as much as there are titles"
+
+    assert sum(held) / len(held) > 0.92
+
+
+def test_probabilities_that_boast_lie_outside() -> None:
+    (only,) = curve([(0.9, at % 2 == 0, False) for at in range(100)], counts(flagged=100, flagged_judged=100))
+
+    assert only.corrected.high < only.told

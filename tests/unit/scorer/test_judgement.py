@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from editorial.acronyms import Vocabulary
 from editorial.bertscore import Score
-from editorial.flagger import Policy
+from editorial.flagger import Calibration, Policy
 from schemas.envelope import Envelope
 from schemas.events import Article, Event, ScoredTitle, Title
 from schemas.topics import PUBLISHED, REVIEW, TITLES, Topic
@@ -60,6 +60,20 @@ def test_a_supported_title_has_no_reason_for_review() -> None:
     assert scored.precision == 1.0
     assert scored.scorer == "words"
     assert scored.evidence == "The harbour opens on Monday."
+
+
+def test_the_probability_that_it_was_judged_by_goes_with_the_title() -> None:
+    learned = Calibration(
+        scorer="words", verdicts=40, corrected=20, intercept=-3.0, weights={"unsupported": 6.0}, cutoff=0.5
+    )
+
+    def told(text: str) -> float:
+        (scored,) = judge([make_title(text)], WordScorer(), lambda version: Policy(0.0, learned), 0.0)
+        assert scored.probability is not None
+        return scored.probability
+
+    assert told("The harbour opens") < 0.1 < 0.9 < told("Aliens land somewhere")
+    assert verdict("The harbour opens").probability is None
 
 
 def test_a_broken_rule_and_poor_support_are_both_given_as_reasons() -> None:
