@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     max_article_tokens: int = Field(
         default=700, ge=64, description="An article is cut to this many tokens for the prompt."
     )
+    firmer_retry: bool = Field(
+        default=True,
+        description="A title by an untuned model (prompts v1 and v2) that breaks a house rule is asked for once more.",
+    )
     usd_per_million_input_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
     usd_per_million_output_tokens: float = Field(default=0.0, ge=0, description="Price of the model server.")
     price_file: Path | None = Field(
@@ -159,6 +163,11 @@ class Settings(BaseSettings):
     )
     review_share: float = Field(
         default=0.2, gt=0, le=1, description="Share of titles that the learned flagger sends to review."
+    )
+    review_per_day: int = Field(
+        default=0,
+        ge=0,
+        description="Doubtful titles a day that curators have time for, in place of review_share; 0: review_share.",
     )
     audit_share: float = Field(
         default=0.02, ge=0, le=1, description="Share of unflagged titles sent to review all the same."

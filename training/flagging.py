@@ -34,7 +34,14 @@ def learn(tables: Tables, scorer: TitleScorer, settings: Settings) -> Calibratio
         if row.verdict != Verdict.spiked and row.title_before.strip() and (row.article_id, row.revision) in articles
     ]
     judged = _judged(rows, articles, tables.audited, scorer, 1 / settings.audit_share if settings.audit_share else 1.0)
-    return calibration.fit(judged, scorer.hash, settings.review_share)
+    return calibration.fit(judged, scorer.hash, review_share(settings, tables.titles_per_day))
+
+
+def review_share(settings: Settings, titles_per_day: float) -> float:
+    """What share (0..1) of the titles people have time for."""
+    if not settings.review_per_day or not titles_per_day:
+        return settings.review_share
+    return min(1.0, settings.review_per_day / titles_per_day)
 
 
 def learn_words(tables: Tables) -> Vocabulary:

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 
 from infra.settings import Settings
@@ -30,6 +31,8 @@ class Tables(NamedTuple):
     """Titles that went to review although nothing flagged them."""
     trained: AbstractSet[UUID]
     """Corrections that were trained on before."""
+    titles_per_day: float = 0.0
+    """That were scored in the last week before the newest; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +142,19 @@ def read_tables(engine: Engine) -> Tables:
         trained = frozenset(
             session.exec(select(TrainingExampleRow.correction_id).where(TrainingExampleRow.split == TRAIN))
         )
+        titles_per_day = _titles_per_day(session)
         session.expunge_all()
-    return Tables(corrections, articles, audited, trained)
+    return Tables(corrections, articles, audited, trained, titles_per_day)
+
+
+def _titles_per_day(session: Session) -> float:
+    """By the newest week of titles; a newsroom younger than a day is taken to have had a whole one."""
+    newest: datetime | None = session.exec(select(func.max(ScoreRow.scored_at))).one()
+    if newest is None:
+        return 0.0
+    week = col(ScoreRow.scored_at) > newest - timedelta(days=7)
+    count, oldest = session.exec(select(func.count(), func.min(ScoreRow.scored_at)).where(week)).one()
+    return float(count) / max(1.0, (newest - oldest) / timedelta(days=1))
 
 
 def choose(tables: Tables, rules: Rules, further: Iterable[Example] = ()) -> Selection:

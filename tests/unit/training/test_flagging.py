@@ -6,14 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import SQLModel
 
 from editorial.bertscore import Scorer
 from editorial.flagger import signs
+from infra.database import make_engine
 from infra.settings import Settings
 from schemas.records import CorrectionRow
+from tests.desk_seed import Case, put
 from tests.learning_samples import NOW, article_row, correction_row, tale
-from training.dataset.tables import Tables
-from training.flagging import learn, learn_words
+from training.dataset.tables import Tables, read_tables
+from training.flagging import learn, learn_words, review_share
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +89,26 @@ def test_words_that_curators_struck_are_learned_from_the_latest_verdict_on_each_
     assert words(rows[0], rows[2]) == ()
     assert words(rows[0], rows[3]) == ("federated",)
     assert words(rows[0], rows[3], thought_better) == ()
+
+
+def test_the_cutoff_is_set_by_the_titles_that_people_have_time_for_in_a_day(scorer: Scorer, tmp_path: Path) -> None:
+    given = tables(22)._replace(titles_per_day=1000.0)
+    few, many = (learn(given, scorer, Settings(home=tmp_path, review_per_day=budget)) for budget in (50, 400))
+    assert few is not None
+    assert many is not None
+
+    assert few.cutoff > many.cutoff
+    assert review_share(Settings(review_per_day=50), 1000.0) == 0.05
+    assert review_share(Settings(review_per_day=50), 10.0) == 1.0
+    assert review_share(Settings(review_per_day=50), 0.0) == review_share(Settings(), 1000.0) == 0.2
+
+
+@pytest.mark.parametrize(("hours", "per_day"), [(0, 12.0), (48, 6.0), (24 * 30, 3.0)])
+def test_the_titles_of_a_day_are_counted_over_the_newest_week(tmp_path: Path, hours: int, per_day: float) -> None:
+    """Twelve titles, a quarter of them now and the rest by and by before."""
+    engine = make_engine(Settings(home=tmp_path))
+    SQLModel.metadata.create_all(engine)
+    assert read_tables(engine).titles_per_day == 0.0
+    put(engine, *(Case(f"n{at}", "h", "t", "t", minutes_ago=60 * hours * (at // 3) // 3) for at in range(12)))
+
+    assert read_tables(engine).titles_per_day == pytest.approx(per_day)
