@@ -26,6 +26,7 @@ from copydesk import (
     feeds,
     label,
     models,
+    prompts,
     quality,
     replay,
     retrain,
@@ -49,6 +50,7 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(dlt.app, name="dlt")
 app.add_typer(feeds.app, name="feeds")
 app.add_typer(models.app, name="models")
+app.add_typer(prompts.app, name="prompts")
 app.add_typer(retrain.app, name="retrain")
 app.command()(replay.replay)
 app.command()(evaluate.evaluate)

@@ -30,11 +30,20 @@ def cut(text: str, max_tokens: int) -> str:
     return text[: space if space > LEAST_SHARE * limit else limit].rstrip()
 
 
+def estimate_tokens(text: str) -> int:
+    """The tokens of a text by that estimate."""
+    return sum(map(_tokens, _PIECE.findall(text)))
+
+
+def _tokens(piece: str) -> int:
+    return ceil(len(piece.encode(errors="replace")) / BYTES_PER_TOKEN)
+
+
 def _limit(text: str, max_tokens: int) -> int:
     """How many characters fit."""
     used = 0
     for piece in _PIECE.finditer(text):
-        used += ceil(len(piece.group().encode(errors="replace")) / BYTES_PER_TOKEN)
+        used += _tokens(piece.group())
         if used > max_tokens:
             return piece.start()
     return len(text)

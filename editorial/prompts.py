@@ -7,6 +7,7 @@ never changes once an adapter was trained with it (`tests/unit/editorial/test_pr
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 _V1 = """\
 You write titles for a news service about artificial intelligence.
@@ -57,9 +58,28 @@ PROMPTS: dict[str, str] = {
 }
 
 
+TELLS_RULES = frozenset({"v1", "v2"})
+"""Versions for models that were not tuned: who is told what a title must be can be told again."""
+
+_FIRMER = """\
+
+
+Your first title was: {title}
+It cannot be printed. {reasons}
+Write another title for the same article. Keep every rule this time. Answer with the title only."""
+
+
 def render(version: str, text: str) -> str:
     """The user message for one article. Raises `KeyError` for an unknown version."""
     return PROMPTS[version].replace("{text}", text)
+
+
+def firmer(version: str, text: str, title: str, reasons: Sequence[str]) -> str:
+    """The message once more, with what is wrong with the title that it got. It begins like the first one, which the
+    model server's prefix cache remembers.
+    """
+    told = _FIRMER.replace("{reasons}", " ".join(reasons)).replace("{title}", title)
+    return render(version, text) + told
 
 
 def digest(version: str) -> str:

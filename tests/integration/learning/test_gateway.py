@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from pathlib import Path
 import httpx
 import playwright
 import pytest
+from typer.testing import CliRunner
 
+from copydesk.main import app
 from infra.database import make_engine, migrate
 from infra.newsroom.stories import write_story
 from infra.registry import ModelRegistry
-from infra.settings import LOOPBACK, Settings
+from infra.settings import LOOPBACK, Settings, get_settings
 from tests.engines import ServerProcess
 from tests.ground import environment_for, free_ports, wait_until
 from tests.samples import NOW
@@ -107,6 +110,24 @@ def test_a_service_gets_a_title_with_its_judgement_and_where_it_comes_from(gatew
         )
         assert done.returncode == 0, done.stderr
         assert "publish" in done.stdout or "review" in done.stdout, done.stdout
+
+
+def test_prompts_are_tried_on_the_model_server(
+    model_server: ServerProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COPYDESK_MODEL_SERVER_URL", model_server.url)
+    get_settings.cache_clear()
+    try:
+        done = CliRunner().invoke(app, ["prompts", "try", "v2", "v3", "--limit", "12", "--firmer", "--json"])
+        refused = CliRunner().invoke(app, ["prompts", "try", "v2", "--model", "ghost"])
+    finally:
+        get_settings.cache_clear()
+    long, short = json.loads(done.output)
+    assert (long["version"], short["version"], long["model"]) == ("v2", "v3", "base")
+    assert len(long["titles"]) == len(short["titles"]) == 12
+    assert long["input_tokens"] > short["input_tokens"] > 50
+    assert long["kept"] <= long["kept_after"] <= 12
+    assert "ghost" in str(refused.exception)
 
 
 def test_without_a_key_it_does_not_start(settings: Settings) -> None:

@@ -37,6 +37,8 @@ class Server(Engine):
     broken: set[str] = field(default_factory=set)
     text: str = 'Title: "Harbour opens"\n'
     tokens: tuple[int, ...] | None = None
+    texts: list[str] = field(default_factory=list)
+    later_trouble: list[Exception] = field(default_factory=list)
     context: int = 10_000
 
     async def load(self, name: str, path: str, digest: str = "") -> None:
@@ -57,8 +59,12 @@ class Server(Engine):
             raise UnknownModel(model)
         if len(prompt) > self.context:
             raise TooLong("context length")
+        if self.prompts and self.later_trouble:
+            raise self.later_trouble.pop(0)
         self.prompts.append(prompt)
-        return Answer(text=self.text, input_tokens=1000, output_tokens=10, seconds=0.5)
+        return Answer(
+            text=self.texts.pop(0) if self.texts else self.text, input_tokens=1000, output_tokens=10, seconds=0.5
+        )
 
 
 @dataclass
@@ -360,6 +366,51 @@ async def test_the_same_article_twice_at_the_same_time_gives_two_titles_with_one
         await asyncio.gather(*writing)
     assert len({title.event_id for title in outbox.titles}) == 1
     assert len(outbox.titles) == 2
+
+
+async def untuned(server: Server, **changes: object) -> Title:
+    """The title of the harbour's article by a model that is told the house rules."""
+    adapter, outbox = make_adapter(prompt_version="v2", prompt_digest=prompts.digest("v2")), Outbox()
+    rollout = Rollout(server, BASE, linger_s=0.0)
+    async with converging(rollout):
+        await serve(rollout, adapter)
+        await Generator(Settings.model_validate(changes), server, rollout).write(envelope(make_article()), outbox)
+    return outbox.titles[0]
+
+
+async def test_a_title_that_breaks_a_house_rule_is_asked_for_once_more(server: Server) -> None:
+    server.texts = ['Harbour opens "soon"', "Harbour opens on Monday"]
+    title = await untuned(server)
+    assert (title.text, title.raw, title.attempts) == ("Harbour opens on Monday", "Harbour opens on Monday", 2)
+    assert (title.input_tokens, title.output_tokens, title.latency_seconds) == (2000, 20, 1.0)
+    first, second = server.prompts
+    assert second.startswith(first)
+    assert 'Harbour opens "soon"' in second
+    assert "quotation" in second
+
+
+async def test_a_second_title_that_is_no_better_leaves_the_first(server: Server) -> None:
+    server.texts = ['Harbour opens "soon"', 'Harbour opens "today"']
+    title = await untuned(server)
+    assert (title.text, title.attempts) == ('Harbour opens "soon"', 2)
+
+
+async def test_a_second_try_that_fails_leaves_the_first_title(server: Server) -> None:
+    server.texts, server.later_trouble = ['Harbour opens "soon"'], [Unavailable("away")]
+    title = await untuned(server)
+    assert (title.text, title.attempts, title.input_tokens) == ('Harbour opens "soon"', 2, 1000)
+
+
+async def test_a_good_title_a_tuned_model_and_a_newsroom_that_does_not_want_it_get_no_second_try(
+    server: Server, generator: Generator
+) -> None:
+    server.texts = ["Harbour opens on Monday"]
+    assert (await untuned(server)).attempts == 1
+    server.texts, outbox = ['Harbour opens "soon"'], Outbox()
+    await generator.write(envelope(make_article()), outbox)
+    assert outbox.titles[0].attempts == 1
+    server.texts = ['Harbour opens "soon"']
+    assert (await untuned(server, firmer_retry=False)).attempts == 1
 
 
 async def test_a_server_that_was_restarted_gets_its_adapter_back(generator: Generator, server: Server) -> None:
