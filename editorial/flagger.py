@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from editorial.bertscore import Score, WordSupport
+from editorial.figures import article_values, read_figures
 from editorial.names import fold
 from schemas.events import Violation
 
@@ -67,6 +68,14 @@ class Policy:
     calibration: Calibration | None = None
     learned: Vocabulary = NOTHING_LEARNED
     """What curators taught about words, for the house rules."""
+    fixed: bool = False
+    """The operator chose the threshold: no source has one of its own."""
+
+    def of_source(self, lowest: float | None) -> Policy:
+        """For a source whose own titles say what poor support is there."""
+        if lowest is None or self.fixed or self.calibration is not None:
+            return self
+        return replace(self, threshold=lowest)
 
 
 @dataclass(frozen=True)
@@ -115,10 +124,11 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
     `unsupported` is 1 - precision; its square, 1 where half of the support is missing, lets a title that has nothing to
     do with the article outweigh one wrong word. `weakest word` is 1 minus the support of the worst word, and of the
     worst one of those that the article does not have as they are written: of all, with a capital or a digit, with a
-    digit. `not entailed` is there where a second opinion is.
+    digit. `new number` is stricter than the house rule, which lets lists and years pass. `not entailed` is there where
+    a second opinion is.
     """
     known = article_words(article)
-    absent = [one for one in score.words if fold(one.word) not in known]
+    absent = [one for one in score.words if not _has(known, fold(one.word))]
     names = [one for one in absent if any(char.isupper() or char.isdigit() for char in one.word)]
     numbers = [one for one in absent if any(char.isdigit() for char in one.word)]
 
@@ -133,6 +143,7 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
         "weakest new name": worst(names),
         "weakest new number": worst(numbers),
         "new words": len(absent) / len(score.words) if score.words else 1.0,
+        "new number": float(_states_new_number(title[:_COUNTED], article)),
         "length": grapheme.length(title[:_COUNTED]) / 60,
     }
     if score.entailed is not None:
@@ -144,7 +155,22 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
 def article_words(article: str) -> frozenset[str]:
     """The article's words, folded; a compound also by its parts."""
     words = _WORD.findall(fold(article))
-    return frozenset(words) | {part for word in words for part in re.split(r"[-.,'’]", word)}
+    return frozenset(words) | {part for word in words for part in _parts(word)}
+
+
+def _has(known: frozenset[str], word: str) -> bool:
+    """A compound and a possessive (AI-powered, Fulda's) also by its parts."""
+    return word in known or all(part in known for part in _parts(word) if part != "s")
+
+
+def _parts(word: str) -> list[str]:
+    """3.5 has none: it is neither a 3 nor a 5."""
+    return re.split(r"[-'’]" if any(char.isdigit() for char in word) else r"[-.,'’]", word)
+
+
+def _states_new_number(title: str, article: str) -> bool:
+    stated = [figure.value for figure in read_figures(title)]
+    return bool(stated) and not article_values(article).issuperset(stated)
 
 
 def drawn(title_id: UUID, share: float) -> bool:

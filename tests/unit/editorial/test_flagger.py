@@ -166,4 +166,32 @@ def test_the_signs_tell_new_words_from_those_that_the_article_has() -> None:
     assert found["weakest new number"] == pytest.approx(0.6)
     assert found["new words"] == pytest.approx(2 / 7)
     assert found["rule number_not_in_article"] == 1.0
+    assert found["new number"] == 1.0
     assert signs("", ARTICLE, Score(0.0, 0.0, 0.0, ""), ())["new words"] == 1.0
+
+
+def test_a_compound_and_a_possessive_are_known_by_their_parts_but_a_decimal_is_a_number_of_its_own() -> None:
+    article = "Fulda runs on AI. It has powered 3.5 million lamps."
+
+    known = signs(
+        "Fulda's AI-powered lamps", article, score(0.9, **{"Fulda's": 0.8, "AI-powered": 0.7, "lamps": 1}), ()
+    )
+    other = signs("Fulda: 3 lamps", article, score(0.9, **{"Fulda": 0.9, "3": 0.6, "lamps": 1}), ())
+
+    assert known["new words"] == 0
+    assert other["weakest new number"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("title", "new"),
+    [
+        ("Fulda opens three bridges", 0.0),
+        ("Fulda opens 3 bridges", 0.0),
+        ("9 ways to cross a bridge", 1.0),
+        ("Fulda", 0.0),
+    ],
+)
+def test_a_number_that_the_article_states_in_no_form_is_a_sign_even_where_the_house_rule_lets_it_pass(
+    title: str, new: float
+) -> None:
+    assert signs(title, "Fulda opens three bridges in 1950 style.", score(0.9), ())["new number"] == new
