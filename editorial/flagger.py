@@ -72,8 +72,8 @@ class Policy:
     """The operator chose the threshold: no source has one of its own."""
 
     def of_source(self, lowest: float | None) -> Policy:
-        """For a source whose own titles say what poor support is there."""
-        if lowest is None or self.fixed or self.calibration is not None:
+        """For a source whose own titles say what poor support is there; where there is a calibration, that decides."""
+        if lowest is None or self.fixed:
             return self
         return replace(self, threshold=lowest)
 

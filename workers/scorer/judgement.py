@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from editorial import flagger, rules
 from editorial.bertscore import Score
@@ -11,18 +12,33 @@ from editorial.scoring import TitleScorer
 from schemas.events import Origin, ScoredTitle, Title
 
 
+def nothing_known(source: str, fetched_at: datetime) -> None:
+    """Of any source."""
+
+
 def judge(
-    titles: Sequence[Title], scorer: TitleScorer, policy_of: Callable[[str], Policy], audit_share: float
+    titles: Sequence[Title],
+    scorer: TitleScorer,
+    policy_of: Callable[[str], Policy],
+    audit_share: float,
+    lowest_of: Callable[[str, datetime], float | None] = nothing_known,
 ) -> list[ScoredTitle]:
     """One scored title per title, in their order; it belongs on `review` if it has review reasons, else on `published`.
 
-    `policy_of` a model version says by what its titles are judged.
+    `policy_of` a model version says by what its titles are judged; `lowest_of` a source on a day what poor support is
+    there, as long as nothing was learned.
 
     The same title gets the same verdict every time, the draw for the audit included.
     """
     scores = scorer.score([title.text for title in titles], [title.article.text for title in titles])
     return [
-        _scored(title, score, scorer.hash, policy_of(title.model_version), audit_share)
+        _scored(
+            title,
+            score,
+            scorer.hash,
+            policy_of(title.model_version).of_source(lowest_of(title.article.source, title.article.fetched_at)),
+            audit_share,
+        )
         for title, score in zip(titles, scores, strict=True)
     ]
 

@@ -28,6 +28,6 @@ class Policies:
         artefact = self._settings.artefacts / version
         words = vocabulary.load(artefact)
         if self._settings.review_precision_below:
-            return Policy(self._settings.review_precision_below, learned=words)
+            return Policy(self._settings.review_precision_below, learned=words, fixed=True)
         threshold = flagger.default_threshold(self._settings.scorer_model)
         return Policy(threshold, calibration.load(artefact, self._scorer_hash), words)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from editorial.bertscore import Scorer
 from editorial.scoring import TitleScorer, with_second_opinion
+from infra.database import make_engine
 from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
@@ -17,6 +18,7 @@ from schemas.topics import PUBLISHED, REVIEW, TITLES
 from workers.scorer.batcher import Batcher
 from workers.scorer.judgement import judge
 from workers.scorer.policies import Policies
+from workers.scorer.sources import Sources
 from workers.stream import Lane, Outlet, run
 
 
@@ -27,12 +29,14 @@ class Judge:
         self._settings = settings
         self._scorer: TitleScorer | None = None
         self._policies: Policies | None = None
+        self._sources: Sources | None = None
 
     def load(self) -> None:
         """Load the model. Blocks for seconds."""
         bertscore = Scorer(self._settings.scorer_model, self._settings.threads)
         scorer = with_second_opinion(bertscore, self._settings.second_opinion_model)
         self._scorer, self._policies = scorer, Policies(self._settings, scorer.hash)
+        self._sources = Sources(make_engine(self._settings), scorer.hash, self._settings.review_share)
 
     def ready(self) -> str | None:
         """None once the model is loaded."""
@@ -42,9 +46,11 @@ class Judge:
         """Judge titles together; `load` comes first."""
         assert self._scorer is not None, "on_start comes before the first message"
         assert self._policies is not None
+        assert self._sources is not None
         metrics.SCORE_BATCH.observe(len(titles))
         with metrics.SCORE_SECONDS.time():
-            return judge(titles, self._scorer, self._policies.of, self._settings.audit_share)
+            share = self._settings.audit_share
+            return judge(titles, self._scorer, self._policies.of, share, self._sources.lowest)
 
 
 def main(settings: Settings) -> None:
