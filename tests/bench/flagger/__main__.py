@@ -22,6 +22,7 @@ from editorial import rules
 from editorial.bertscore import Score, Scorer
 from editorial.calibration import Judged, fit, reliability
 from editorial.flagger import Calibration, signs
+from editorial.scoring import TitleScorer, with_second_opinion
 from infra.newsroom.archive import read_archive
 from infra.newsroom.stories import write_story
 from tests.bench.flagger.corrupt import KINDS, TRUE, Case, cases
@@ -58,8 +59,12 @@ def main() -> None:
     parser.add_argument("--articles", type=Path, help="JSONL (.gz) of real articles with their headlines")
     parser.add_argument("--limit", type=int, default=600, help="articles")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--second-opinion", default="", help="an entailment model, by name or folder, to measure as well"
+    )
     args = parser.parse_args()
-    whole, cut = Scorer(threads=args.threads), Scorer(threads=args.threads, windows=1)
+    whole = with_second_opinion(Scorer(threads=args.threads), args.second_opinion)
+    cut = Scorer(threads=args.threads, windows=1)
     if args.articles:
         corrupted = look(cases(read_archive(args.articles), args.limit, SEED), whole, cut)
         show_auc(*halves(corrupted), whole.hash)
@@ -67,7 +72,7 @@ def main() -> None:
         show_press(*halves(look(press(args.limit), whole, cut)), whole.hash)
 
 
-def look(given: Sequence[Case], whole: Scorer, cut: Scorer) -> list[Seen]:
+def look(given: Sequence[Case], whole: TitleScorer, cut: TitleScorer) -> list[Seen]:
     """Score all titles of an article together."""
     found: list[Seen] = []
     for number, same in groupby(given, key=lambda case: case.article):
@@ -103,6 +108,8 @@ def show_auc(first: Sequence[Seen], second: Sequence[Seen], scorer: str) -> None
     """A table: per kind of error the AUC of each way, with the 95 % interval of a bootstrap over articles."""
     calibration = learn(first, scorer)
     ways = {**WAYS, "all together, learned": lambda seen: calibration.probability(seen.signs)}
+    if first[0].whole.entailed is not None:
+        ways["second opinion alone"] = lambda seen: seen.signs["not entailed"]
     counts = {kind: sum(one.case.kind == kind for one in second) for kind in (TRUE, *KINDS)}
     print(f"measured on {counts[TRUE]} headlines as published, and", end=" ")
     print(", ".join(f"{counts[kind]} with {kind}" for kind in KINDS))
