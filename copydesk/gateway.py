@@ -38,6 +38,7 @@ from workers.ending import background
 from workers.generator.admission import base_here
 from workers.generator.engine import Engine
 from workers.generator.rollout import Rollout
+from workers.generator.shots import open_shots
 from workers.generator.worker import Generator
 from workers.scorer.judgement import judge
 from workers.scorer.policies import Policies
@@ -93,7 +94,7 @@ class Gateway:
     """What a title needs, without HTTP. At most `settings.window` titles are written at a time."""
 
     def __init__(self, settings: Settings, engine: Engine, rollout: Rollout, scorer: TitleScorer) -> None:
-        self._generator = Generator(settings, engine, rollout)
+        self._generator = Generator(settings, engine, rollout, open_shots(settings))
         self._scorer = scorer
         self._policies = Policies(settings, scorer.hash)
         self._room = settings.window

@@ -33,6 +33,9 @@ def label(
     name: str = typer.Option("", help="A name for the new data set, to be used in place of its hash."),
     replace_curated: bool = typer.Option(False, "--replace-curated", help="Label what curators gave a title, too."),
     keep_faulty: bool = typer.Option(False, "--keep-faulty", help="Keep titles in which a house rule finds an error."),
+    examples: int = typer.Option(
+        0, min=0, max=10, help="Show so many similar articles with their curators' titles (prompt v5)."
+    ),
     effort: str = typer.Option("none", help="How much a reasoning model thinks; empty: as it likes."),
     max_tokens: int = typer.Option(64, min=8, help="Longest answer, thinking included."),
     at_once: int = typer.Option(8, min=1, help="Requests at the same time, without --batch."),
@@ -67,6 +70,7 @@ def label(
         limit=limit,
         replace_curated=replace_curated,
         keep_faulty=keep_faulty,
+        examples=examples,
         effort=effort,
         max_tokens=max_tokens,
         batch=batch,

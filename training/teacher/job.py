@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -38,12 +38,19 @@ class TeacherPrompt:
     columns: bool
     """Whether further `{columns}` are filled in, and `{{` is a brace: so in a file, not in Copydesk's own versions."""
 
-    def render(self, example: Example, max_article_tokens: int) -> str:
-        """The prompt for one article, which is cut to so many tokens."""
+    @property
+    def shows_examples(self) -> bool:
+        """Whether it has a place for similar articles with their titles."""
+        return "{examples}" in self.words
+
+    def render(self, example: Example, max_article_tokens: int, similar: Sequence[tuple[str, str]] = ()) -> str:
+        """The prompt for one article, which is cut to so many tokens, with `similar` ones and their titles."""
         text = cut(example.text, max_article_tokens)
         if not self.columns:
-            return self.words.replace("{text}", text)
+            return prompts.render(self.name, text, similar)
         columns = {**example.columns, "text": text, "source": example.source, "language": example.language}
+        if self.shows_examples:
+            columns["examples"] = prompts.listed(similar)
         return templates.fill(self.words, columns, example.example_id)
 
 

@@ -7,17 +7,20 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from editorial import prompts
 from editorial.answers import clean
+from editorial.embedding import Embedder
+from editorial.similar import Curated, Shelf, shown
 from infra.prices import Price
 from infra.settings import Settings
 from schemas.errors import Invalid
-from training.dataset import SPLITS, Example, Snapshot, write_snapshot
+from training.dataset import SPLITS, TRAIN, Example, Snapshot, write_snapshot
 from training.labels import CURATED, EMPTY, faults, in_order, labelled
 from training.teacher.batches import Batches
 from training.teacher.client import Options, Teacher
@@ -44,6 +47,8 @@ class Order:
     limit: int | None = None
     replace_curated: bool = False
     keep_faulty: bool = False
+    examples: int = 0
+    """So many similar articles of the training split, with their curators' titles, are shown with each one."""
     effort: str = "none"
     max_tokens: int = 64
     batch: bool = False
@@ -162,14 +167,35 @@ def _asked(source: Snapshot, order: Order, settings: Settings) -> tuple[dict[str
     asked: dict[str, str] = {}
     keys: dict[str, str] = {}
     curated = 0
+    similar_to = _similar(source, order, settings)
     for one in order.chosen(source):
         if one.origin in CURATED and not order.replace_curated:
             curated += 1
             continue
-        prompt = order.prompt.render(one, settings.max_article_tokens)
+        prompt = order.prompt.render(one, settings.max_article_tokens, similar_to(one))
         key = keys[one.example_id] = key_of(prompt, order.model)
         asked[key] = prompt
     return asked, keys, curated
+
+
+def _similar(source: Snapshot, order: Order, settings: Settings) -> Callable[[Example], Sequence[tuple[str, str]]]:
+    """Finds the examples for an article. The data set decides: the same command asks the same questions again."""
+    if not order.examples:
+        return lambda one: ()
+    if not order.prompt.shows_examples:
+        raise Invalid(
+            f"prompt {order.prompt.name} shows no examples: take {prompts.WITH_EXAMPLES}, or a file with {{examples}}"
+        )
+    embedder, shelf = Embedder(settings.threads), Shelf()
+    curated = [one for one in source.examples(TRAIN) if one.origin in CURATED]
+    for one, vector in zip(curated, embedder.embed([one.text for one in curated]), strict=True):
+        shelf.put(Curated(one.article_id, one.story_id, one.text, one.title), vector)
+
+    def find(one: Example) -> Sequence[tuple[str, str]]:
+        vector = embedder.embed([one.text])[0]
+        return shown(shelf.nearest(vector, order.examples, settings.examples_similarity, story_id=one.story_id))
+
+    return find
 
 
 def _job(order: Order, asked: dict[str, str]) -> Job:

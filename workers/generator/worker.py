@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from uuid import UUID
 
 from editorial import prompts, rules
 from editorial.answers import clean
 from editorial.cut import cut
 from editorial.golden import load_golden
+from editorial.similar import Curated, shown
 from infra.observability import metrics, tracing
 from infra.settings import Settings
 from schemas.envelope import Envelope
@@ -20,6 +22,7 @@ from schemas.topics import ADAPTERS, ARTICLES, TITLES
 from workers.generator.admission import base_here
 from workers.generator.engine import Answer, Engine, TooLong, TooSlow, UnknownModel
 from workers.generator.rollout import Rollout
+from workers.generator.shots import Shots, open_shots
 from workers.stream import Lane, Outlet, background, run, watch_compacted
 
 LEAST_ARTICLE_TOKENS = 32
@@ -29,7 +32,9 @@ LEAST_ARTICLE_TOKENS = 32
 class Generator:
     """Writes a title for one article at a time; keeps count of requests over the tries of one title."""
 
-    def __init__(self, settings: Settings, engine: Engine, rollout: Rollout) -> None:
+    def __init__(self, settings: Settings, engine: Engine, rollout: Rollout, shots: Shots | None = None) -> None:
+        """`shots` finds examples for models that were not tuned; without it they get the prompt's own."""
+        self._shots = shots
         self._settings = settings
         self._engine = engine
         self._rollout = rollout
@@ -42,21 +47,32 @@ class Generator:
         request = article.event_id
         try:
             with self._rollout.lease(article.article_id) as adapter:
-                answer = await self._ask(adapter, article)
+                prompt_version, examples = await self._examples(adapter, article)
+                answer = await self._ask(adapter, article, prompt_version, shown(examples))
                 tries = max(1, self._requests[request])  # the same article at the same time may have settled before
-                await outlet.send(TITLES, title(article, adapter, answer, tries, self._settings))
+                written = title(article, adapter, answer, tries, self._settings, prompt_version, len(examples))
+                await outlet.send(TITLES, written)
         except Invalid:
             self._requests.pop(request, None)
             raise
         self._requests.pop(request, None)
 
-    async def _ask(self, adapter: Adapter, article: Article) -> Answer:
+    async def _examples(self, adapter: Adapter, article: Article) -> tuple[str, list[Curated]]:
+        """The prompt to ask with, and what it shows. An adapter's prompt is the one that it was trained with."""
+        if self._shots is None or adapter.prompt_version not in prompts.TELLS_RULES:
+            return adapter.prompt_version, []
+        return prompts.WITH_EXAMPLES, await self._shots.find(article)
+
+    async def _ask(
+        self, adapter: Adapter, article: Article, prompt_version: str, examples: Sequence[tuple[str, str]]
+    ) -> Answer:
         room = self._settings.max_article_tokens
         while True:
-            prompt = prompts.render(adapter.prompt_version, cut(article.text, room))
+            prompt = prompts.render(prompt_version, cut(article.text, room), examples)
             self._requests[article.event_id] += 1
             try:
-                return await self._mended(adapter, article, room, await self._request(adapter.model_version, prompt))
+                first = await self._request(adapter.model_version, prompt)
+                return await self._mended(adapter, article, prompt, first)
             except TooLong:  # the cut only estimates; the server knows
                 room //= 2
                 if room < LEAST_ARTICLE_TOKENS:
@@ -65,7 +81,7 @@ class Generator:
                 await self._rollout.restore(adapter)
                 raise Unavailable(f"{adapter.model_version} is loaded again after the server forgot it") from error
 
-    async def _mended(self, adapter: Adapter, article: Article, room: int, first: Answer) -> Answer:
+    async def _mended(self, adapter: Adapter, article: Article, prompt: str, first: Answer) -> Answer:
         """One more try where a house rule is broken and the model goes by rules; the better one of the two."""
         title = clean(first.text)
         if not self._settings.firmer_retry or adapter.prompt_version not in prompts.TELLS_RULES:
@@ -73,11 +89,10 @@ class Generator:
         broken = rules.check(title, article.text, article.language)
         if not broken:
             return first
-        reasons = [violation.reason for violation in broken]
-        prompt = prompts.firmer(adapter.prompt_version, cut(article.text, room), title, reasons)
+        firmer = prompts.firmer(prompt, title, [violation.reason for violation in broken])
         self._requests[article.event_id] += 1
         try:
-            second = await self._request(adapter.model_version, prompt)
+            second = await self._request(adapter.model_version, firmer)
         except (Invalid, Transient):  # the first title is one, and goes on to be flagged
             return first
         better = len(rules.check(clean(second.text), article.text, article.language)) < len(broken)
@@ -128,18 +143,26 @@ def cost_usd(answer: Answer, settings: Settings) -> float:
     ) / 1_000_000
 
 
-def title(article: Article, adapter: Adapter, answer: Answer, attempts: int, settings: Settings) -> Title:
+def title(
+    article: Article,
+    adapter: Adapter,
+    answer: Answer,
+    attempts: int,
+    settings: Settings,
+    prompt_version: str,
+    shots: int,
+) -> Title:
     """The event for a model's answer; an empty title is a result like any other."""
     return Title(
-        title_id=Title.make_id(article.article_id, article.revision, adapter.model_version, adapter.prompt_version),
+        title_id=Title.make_id(article.article_id, article.revision, adapter.model_version, prompt_version),
         article=article,
         text=clean(answer.text),
         raw=answer.text,
         model_version=adapter.model_version,
         base_model=adapter.base_model,
         adapter_digest=adapter.digest,
-        prompt_version=adapter.prompt_version,
-        shots=0,
+        prompt_version=prompt_version,
+        shots=shots,
         attempts=attempts,
         input_tokens=answer.input_tokens,
         output_tokens=answer.output_tokens,
@@ -164,6 +187,6 @@ def main(settings: Settings) -> None:
 
     golden = [cut(one.text, settings.max_article_tokens) for one in load_golden(settings.golden_examples).examples]
     rollout = Rollout(engine, base_here(settings), golden)
-    generator = Generator(settings, engine, rollout)
+    generator = Generator(settings, engine, rollout, open_shots(settings))
     lanes = [Lane(ARTICLES, generator.write)]
     run("generator", settings, lanes, on_start=start, on_stop=stop, ready=rollout.ready)

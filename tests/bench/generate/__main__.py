@@ -26,9 +26,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.request import urlopen
+from uuid import UUID, uuid4
 
-from editorial import prompts
+from editorial import prompts, rules
+from editorial.answers import clean
 from editorial.cut import cut
+from editorial.embedding import Embedder
+from editorial.similar import Curated, Shelf, shown
 from infra.kafka import bounds, make_producer, read_whole, send_acked
 from infra.newsroom.stories import write_story
 from infra.prices import load_prices
@@ -49,6 +53,7 @@ PATIENCE_S = 900
 CLIENT, GENERATOR, BATCHES, MERGED = "client", "generator", "batches", "merged"
 ADAPTER = DEMO_MODEL / "v1"
 VERSION = "v1"
+PROMPTED = 100
 HOSTED = "gpt-6-luna"
 """Whose prices are put beside the tokens of each prompt."""
 
@@ -222,23 +227,34 @@ class Bench:
         print(f"\nthe generator against one batch after another: {middle[GENERATOR] / middle[BATCHES]:.2f} times")
 
     def show_prompts(self) -> None:
-        """Tokens, price and the share that the server remembers, by prompt."""
+        """Tokens, price, the share that the server remembers and the titles that keep all house rules, by prompt."""
         price = load_prices(Settings()).find(HOSTED)
         assert price is not None
-        print(f"\n| prompt | tokens in | tokens out | $ per 1,000 titles at {HOSTED}'s prices | prefix-cache hits |")
-        print("|---|---|---|---|---|")
-        for version in ("v2", "v3"):
+        print(
+            f"\n| prompt, model | tokens in | tokens out | $ per 1,000 titles ({HOSTED}) | prefix-cache hits | kept |"
+        )
+        print("|---|---|---|---|---|---|")
+        shelf, embedder = curated_shelf(), Embedder()
+        for version, model, count in (("v2", "base", 0), ("v5", "base", 0), ("v5", "base", 3), ("v3", VERSION, 0)):
+            seed = next(self.seeds)
+            texts = [write_story(seed, number).text for number in range(PROMPTED)]
+            vectors = embedder.embed(texts) if count else ()
+            examples = [shown(shelf.nearest(one, count, 0.4, story_id=UUID(int=0))) for one in vectors] or [
+                []
+            ] * PROMPTED
+            asked = [prompts.render(version, text, few) for text, few in zip(texts, examples, strict=True)]
             before = self.cached()
-            model = "base" if version == "v2" else VERSION
-            answers = asyncio.run(
-                self.ask([self.prompt(version, text) for text in self.texts()[:64]], model, self.server.url)
-            )
+            answers = asyncio.run(self.ask(asked, model, self.server.url))
             hits, queries = (now - was for now, was in zip(self.cached(), before, strict=True))
+            kept = sum(not rules.check(clean(one.text), text) for one, text in zip(answers, texts, strict=True))
             read = statistics.mean(answer.input_tokens for answer in answers)
             wrote = statistics.mean(answer.output_tokens for answer in answers)
             usd = float(price.usd(1000, 0)) * read + float(price.usd(0, 1000)) * wrote
             share = f"{hits / queries:.0%}" if queries else "–"
-            print(f"| {version} | {read:.0f} | {wrote:.1f} | {usd:.3f} | {share} |")
+            name = f"{version}, {model}" + (
+                f", {statistics.mean(map(len, examples)):.1f} similar examples" if count else ""
+            )
+            print(f"| {name} | {read:.0f} | {wrote:.1f} | {usd:.3f} | {share} | {kept / PROMPTED:.0%} |")
 
     def cached(self) -> tuple[float, float]:
         """vLLM's counters of prompt tokens that it found in its prefix cache, and that it looked for."""
@@ -267,6 +283,14 @@ class Bench:
             server.stop()
         times = rate / statistics.median(rates[CLIENT])
         print(f"\nmerged into the base: {rate:.2f} titles/s, {times:.2f} times the adapter's")
+
+
+def curated_shelf() -> Shelf:
+    """A hundred stories of the simulated press with the titles that its house would give them."""
+    shelf, stories = Shelf(), [write_story(SEED - 1, number) for number in range(100)]
+    for story, vector in zip(stories, Embedder().embed([story.text for story in stories]), strict=True):
+        shelf.put(Curated(uuid4(), uuid4(), story.text, story.house_title), vector)
+    return shelf
 
 
 async def _load_whole(settings: Settings, folder: Path) -> None:

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _minilm_folder
+from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, minilm_folder
 
 PACKAGE = "package"
 PACKAGE_LOADED = "package-loaded"
@@ -45,7 +45,7 @@ def measured(name: str, titles: list[str], articles: list[str], threads: int) ->
     """Seconds of CPU and precisions of one contender."""
     import bert_score
 
-    model = {"model_type": str(_minilm_folder()), "num_layers": MINILM_LAYERS}
+    model = {"model_type": str(minilm_folder()), "num_layers": MINILM_LAYERS}
     if name == PACKAGE:
         return timed(lambda: bert_score.score(titles, articles, **model)[0].tolist())
     if name == PACKAGE_LOADED:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from schemas.errors import Mendable
 from tests.ground import environment_for, free_ports, wait_until
 from tests.hosted_teacher import BATCH_SHARE, INPUT_USD, MODEL, OUTPUT_USD, HostedTeacher, Moods
 from tests.learning_samples import PRESS
-from training.dataset import SPLITS, Example, Origin, load_snapshot, write_snapshot
+from training.dataset import HOLDOUT, SPLITS, TRAIN, Example, Origin, load_snapshot, write_snapshot
 from training.dataset.snapshot import name_snapshot
 
 PRICES = f"""
@@ -106,6 +107,21 @@ def test_every_article_is_labelled_once_and_the_account_is_the_servers(
         )
     assert run("--budget", "1", *way)["hash"] == made["hash"]
     assert teacher.books.answered.total() == 30  # the second run asked nothing
+
+
+def test_a_teacher_is_shown_similar_articles_with_their_curators_titles(home: Path, teacher: HostedTeacher) -> None:
+    curated = [
+        replace(example(number), title=f"Curated {number}", origin=Origin.correction, split=split)
+        for number, split in ((0, TRAIN), (1, TRAIN), (2, HOLDOUT))
+    ]
+    name_snapshot(home, "rows", write_snapshot([*curated, *(example(one) for one in range(3, 9))], home))
+    assert "shows no examples" in refused("--budget", "1", "--examples", "2")
+    made = run("--budget", "1", "--prompt", "v5", "--examples", "2")
+    assert made["written"] == 6
+    for asked in teacher.books.answered:
+        assert {number for number in range(3) if f"- Curated {number}" in asked} == {0, 1}
+    again = run("--budget", "1", "--prompt", "v5", "--examples", "2")
+    assert (again["hash"], teacher.books.answered.total()) == (made["hash"], 6)
 
 
 @pytest.mark.parametrize("way", [(), ("--batch",)], ids=["single", "batch"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _baseline, _minilm_folder
+from editorial.bertscore import MAX_WINDOWS, MINILM_LAYERS, Scorer, _baseline, minilm_folder
 from infra.newsroom.stories import write_story
 from schemas.errors import Invalid
 
@@ -29,7 +29,7 @@ def package_scores(titles: list[str], articles: list[str], idf: bool = False) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         figures = bert_score.score(
-            titles, articles, model_type=str(_minilm_folder()), num_layers=MINILM_LAYERS, idf=idf, nthreads=1
+            titles, articles, model_type=str(minilm_folder()), num_layers=MINILM_LAYERS, idf=idf, nthreads=1
         )
     return list(zip(*(values.tolist() for values in figures), strict=True))
 
