@@ -12,15 +12,31 @@ BYTES_PER_TOKEN = 2.5
 LEAST_SHARE = 0.5
 """A cut at a sentence end that would keep less than this share is made at a word instead."""
 
+TAIL_SHARE = 0.2
+"""Of the tokens are the end's: news begins with what is new, but some say last what it is about."""
+LEAST_FOR_TAIL = 200
+"""With fewer tokens only the beginning is kept."""
+GAP = "\n…\n"
+MOST_CHARACTERS_PER_TOKEN = 16
+"""What is looked at for the end: with the spaces more than tokens ever have."""
+
 
 def cut(text: str, max_tokens: int) -> str:
-    """The beginning of `text` that has at most `max_tokens` tokens by a cautious estimate, up to the end of a sentence.
+    """At most `max_tokens` tokens of `text` by a cautious estimate: its beginning up to the end of a sentence and, with
+    room for both, its end from the beginning of a sentence; an ellipsis stands between them.
 
     A word counts its UTF-8 bytes by 2.5, rounded up; a digit or a sign counts one. A text that fits stays as it is.
     """
-    limit = _limit(text, max_tokens)
-    if limit >= len(text):
+    if _limit(text, max_tokens) >= len(text):
         return text
+    tail = _tail(text, int(max_tokens * TAIL_SHARE)) if max_tokens >= LEAST_FOR_TAIL else ""
+    if not tail:
+        return _head(text, max_tokens)
+    return _head(text, max_tokens - estimate_tokens(tail + GAP)) + GAP + tail
+
+
+def _head(text: str, max_tokens: int) -> str:
+    limit = _limit(text, max_tokens)
     ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, limit)]
     # at the limit itself `$` matches: an end is real only if a space or nothing follows it in the whole text
     ends = [end for end in ends if text[end - 1] == "\n" or text[end : end + 1].isspace()]
@@ -28,6 +44,19 @@ def cut(text: str, max_tokens: int) -> str:
         return text[: ends[-1]].rstrip()
     space = max(text.rfind(" ", 0, limit + 1), text.rfind("\n", 0, limit + 1))
     return text[: space if space > LEAST_SHARE * limit else limit].rstrip()
+
+
+def _tail(text: str, max_tokens: int) -> str:
+    """The last sentences that have room; nothing where no sentence begins in them."""
+    near = text[-MOST_CHARACTERS_PER_TOKEN * max_tokens :]
+    used, first = 0, len(near)
+    for piece in reversed(list(_PIECE.finditer(near))):
+        used += _tokens(piece.group())
+        if used > max_tokens:
+            break
+        first = piece.start()
+    begins = next((match.end() for match in _SENTENCE_END.finditer(near, first) if near[match.end() :].strip()), None)
+    return "" if begins is None else near[begins:].strip()
 
 
 def estimate_tokens(text: str) -> int:

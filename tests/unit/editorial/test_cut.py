@@ -3,8 +3,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from editorial.cut import cut
+from editorial.cut import cut, estimate_tokens
 
 
 def test_a_text_that_fits_stays_as_it_is() -> None:
@@ -49,3 +51,27 @@ def test_two_megabytes_take_no_longer_than_what_is_kept() -> None:
 def test_cutting_twice_is_cutting_once() -> None:
     once = cut("One sentence. Another sentence! A third? " * 60, 100)
     assert cut(once, 100) == once
+
+
+def test_the_end_of_a_long_text_is_kept_too_from_the_beginning_of_a_sentence() -> None:
+    text = "It begins with news. " + "The middle is long. " * 400 + "It ends with what it is good for."
+    shortened = cut(text, 300)
+    assert shortened.startswith("It begins with news. The middle is long.")
+    head, _, tail = shortened.partition("\n…\n")
+    assert head.endswith("The middle is long.")
+    assert tail.startswith("The middle is long.")
+    assert tail.endswith("It ends with what it is good for.")
+    assert len(tail) < len(head) / 2
+    assert estimate_tokens(shortened) <= 300
+    assert cut(shortened, 300) == shortened
+
+
+def test_where_no_sentence_begins_near_the_end_only_the_beginning_is_kept() -> None:
+    assert "…" not in cut("unstoppable " * 1000, 300)
+
+
+@given(st.text(max_size=3000), st.integers(min_value=1, max_value=600))
+def test_whatever_it_is_it_has_at_most_so_many_tokens_and_is_cut_only_once(text: str, most: int) -> None:
+    shortened = cut(text, most)
+    assert estimate_tokens(shortened) <= most or (shortened == text[: len(shortened)] and len(shortened) <= 30)
+    assert cut(shortened, most) == shortened
