@@ -23,6 +23,7 @@ from infra.observability import metrics
 from infra.settings import LOOPBACK, Settings
 from schemas.records import CorrectionRow, ScoreRow
 from tests.ground import environment_for, free_ports, wait_until
+from workers.generator.admission import WARM_UP
 
 PATIENCE_S = 240
 pytestmark = pytest.mark.timeout(400)  # ten processes start, two of them with torch
@@ -198,7 +199,7 @@ def test_no_worker_says_anything_that_the_list_of_metrics_does_not_have(house: H
         for name, labels in said:
             if name.startswith("copydesk_"):
                 assert sorted(key for key, _ in labels) == sorted(known[name]), name
-    assert samples(model_server)["copydesk_model_server_requests_total", (("status", "200"),)] == 1
+    assert samples(model_server)["copydesk_model_server_requests_total", (("status", "200"),)] == 1 + WARM_UP
 
 
 def test_no_worker_speaks_of_what_only_others_know(house: House) -> None:
@@ -209,6 +210,7 @@ def test_no_worker_speaks_of_what_only_others_know(house: House) -> None:
     assert speakers["copydesk_in_flight_events"] == {"generator", "scorer", "archivist"}
     assert speakers["copydesk_adapter_info"] == {"generator"}
     assert speakers["copydesk_review_waiting_titles"] == {"desk"}
+    assert speakers["copydesk_shifted_sources"] == speakers["copydesk_flagger_recall_ratio"] == {"desk"}
     assert speakers["copydesk_training"] == {"retrainer"}
     assert speakers["copydesk_ready"] == set(WORKERS)
 
