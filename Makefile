@@ -23,7 +23,7 @@ demo: $(VENV)/.ready  ## the whole wheel on this machine (ARGS='--once --json' p
 test: check $(VENV)-vllm/.ready  ## everything: check, then the unit, stream, integration, browser and short chaos layers
 	@$(BIN)/python tests/install_browser.py
 	$(BIN)/python -m pytest tests/unit tests/stream $(ARGS)
-	$(BIN)/python -m pytest tests/integration tests/chaos -m "not long" --numprocesses=2 --dist=loadfile $(ARGS)
+	$(BIN)/python -m pytest tests/integration tests/chaos -m "not long" --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-vllm: $(VENV)/.ready-dev $(VENV)-vllm/.ready  ## the contract of model servers alone: ours and, on x86-64 Linux, real vLLM
 	$(BIN)/python -m pytest tests/integration/engines -s $(ARGS)
