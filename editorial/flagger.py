@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from editorial.bertscore import Score, WordSupport
 from editorial.figures import article_values, read_figures
-from editorial.names import fold
+from editorial.names import fold, in_title_case
 from schemas.events import Violation
 
 _DRAW_BYTES = 8
@@ -124,8 +124,9 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
     `unsupported` is 1 - precision; its square, 1 where half of the support is missing, lets a title that has nothing to
     do with the article outweigh one wrong word. `weakest word` is 1 minus the support of the worst word, and of the
     worst one of those that the article does not have as they are written: of all, with a capital or a digit, with a
-    digit. `new number` is stricter than the house rule, which lets lists and years pass. `not entailed` is there where
-    a second opinion is.
+    digit. A capital tells less of a word that opens the title, and of any word in Title Case, so these count apart.
+    `new number` is stricter than the house rule, which lets lists and years pass. `not entailed` is there where a
+    second opinion is.
     """
     known = article_words(article)
     absent = [one for one in score.words if not _has(known, fold(one.word))]
@@ -142,10 +143,13 @@ def signs(title: str, article: str, score: Score, violations: Sequence[Violation
         "weakest new word": worst(absent),
         "weakest new name": worst(names),
         "weakest new number": worst(numbers),
+        "weakest new opening": worst([one for one in score.words[:1] if one in names]),
         "new words": len(absent) / len(score.words) if score.words else 1.0,
         "new number": float(_states_new_number(title[:_COUNTED], article)),
         "length": grapheme.length(title[:_COUNTED]) / 60,
     }
+    if in_title_case(title[:_COUNTED], article):
+        found |= {"Title Case": 1.0, "weakest new name in Title Case": found["weakest new name"]}
     if score.entailed is not None:
         found["not entailed"] = 1 - score.entailed
     return found | {f"rule {violation.rule}": 1.0 for violation in violations}

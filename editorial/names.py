@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from editorial.lexicon import NO_NAMES, OPENERS, SAME_PLACE, SMALL_WORDS, SPECIALIST, WELL_KNOWN, WELL_KNOWN_NAMES
@@ -76,6 +77,12 @@ def foreign_names(title: str, article: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def in_title_case(title: str, article: str) -> bool:
+    """True where a capital in the title does not mark a name."""
+    words = _words(title)
+    return _is_title_case(words, _known(article))
+
+
 def fold(text: str) -> str:
     """Without case, accents and typographic variants: what is left is compared."""
     return _plain(text).casefold()
@@ -107,6 +114,7 @@ def _words(title: str) -> list[_Word]:
     return words
 
 
+@lru_cache(maxsize=8)  # the rule asks, then the flagger
 def _known(article: str) -> _Known:
     words = _WORD.findall(_plain(article))
     keys = [_key(word.casefold()) for word in words]

@@ -182,6 +182,20 @@ def test_a_compound_and_a_possessive_are_known_by_their_parts_but_a_decimal_is_a
     assert other["weakest new number"] == pytest.approx(0.4)
 
 
+def test_a_new_name_counts_apart_where_its_capital_tells_less() -> None:
+    def seen(title: str) -> dict[str, float]:
+        return signs(title, "Fulda opens a big bridge.", score(0.9, **dict.fromkeys(title.split(), 0.3)), ())
+
+    opening, inside = seen("Amberg opens a big bridge"), seen("Bridge opens in Amberg")
+    title_case = seen("Fulda Opens Bridge Of Amberg")
+
+    assert opening["weakest new name"] == inside["weakest new name"] == pytest.approx(0.7)
+    assert opening["weakest new opening"] == pytest.approx(0.7)
+    assert inside["weakest new opening"] == 0
+    assert title_case["weakest new name in Title Case"] == pytest.approx(0.7)
+    assert "weakest new name in Title Case" not in opening | inside
+
+
 @pytest.mark.parametrize(
     ("title", "new"),
     [
