@@ -13,9 +13,9 @@ from infra.settings import DEMO_MODEL
 from tests.engines import KINDS, ServerProcess
 
 
-@pytest.fixture(scope="session", params=KINDS)
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """The demo model, served by our own server and by vLLM; one process each for all tests."""
+    """The demo model, served by our own server and by vLLM; one process each, gone before the next file begins."""
     process = ServerProcess(str(request.param), tmp_path_factory.mktemp("server") / "log")
     process.start()
     yield process
