@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 
 import uvicorn
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -30,7 +31,7 @@ from editorial.scoring import TitleScorer, with_second_opinion
 from infra.kafka import create_topics
 from infra.observability import health
 from infra.settings import Settings
-from schemas.errors import Invalid, Mendable, Transient
+from schemas.errors import Invalid, Mendable, Transient, Unavailable
 from schemas.events import Article, ScoredTitle, Title
 from schemas.topics import ADAPTERS
 from workers.compacted import watch_compacted
@@ -47,6 +48,7 @@ ALIAS = "copydesk-champion"
 TRIES = 3
 SILENCE_S = 60.0
 MOST_CHARACTERS = 1_000_000
+MOST_BYTES = 8 * MOST_CHARACTERS
 RETRY_AFTER_S = 1
 TYPES = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error", 503: "unavailable_error"}
 
@@ -180,15 +182,25 @@ def make_app(settings: Settings, gateway: Gateway, rollout: Rollout, condition: 
         for task in tasks:
             task.cancel()
 
-    def allowed(authorization: Annotated[str, Header()] = "") -> None:
-        kind, _, key = authorization.partition(" ")
+    def refusal(request: Request) -> HTTPException | None:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
         known = [hmac.compare_digest(key.strip().encode(), one) for one in keys]
         if kind.lower() != "bearer" or not any(known):
-            raise HTTPException(401, "send one of the gateway's keys as `Authorization: Bearer KEY`")
+            return HTTPException(401, "send one of the gateway's keys as `Authorization: Bearer KEY`")
+        length = request.headers.get("content-length", "")
+        if request.method == "POST" and not length.isdigit():
+            return HTTPException(411, "say in Content-Length how long the request is")
+        return HTTPException(413, f"more than {MOST_BYTES:,} bytes") if int(length or 0) > MOST_BYTES else None
 
     app = FastAPI(title="Copydesk gateway", docs_url=None, redoc_url=None, lifespan=following)
 
-    @app.post("/v1/titles", dependencies=[Depends(allowed)])
+    @app.middleware("http")
+    async def guard(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Before a byte of the body is read."""
+        refused = refusal(request)
+        return await (_explain(request, refused) if refused else go_on(request))
+
+    @app.post("/v1/titles")
     async def titles(wanted: Wanted) -> Finished:
         if wanted.model != ALIAS:
             raise HTTPException(404, f"no model {wanted.model!r} here: ask for {ALIAS}")
@@ -211,7 +223,8 @@ async def _explain(request: Request, error: Exception) -> JSONResponse:
             fault = error.errors()[0]
             status, words = 400, f"{'.'.join(str(part) for part in fault['loc'][1:])}: {fault['msg']}"
         case Transient():
-            status, words, headers = 503, str(error), {"Retry-After": str(RETRY_AFTER_S)}
+            wish = error.retry_after_s if isinstance(error, Unavailable) else 0.0
+            status, words, headers = 503, str(error), {"Retry-After": str(max(RETRY_AFTER_S, math.ceil(wish)))}
         case _:
             status, words = 400, str(error)
     if status == 401:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from schemas.envelope import Envelope
-from schemas.errors import Transient
+from schemas.errors import Transient, Unavailable
 from schemas.events import Event, Title
 from schemas.topics import Topic
 from workers.generator.worker import Generator
 
 FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 5.0
+"""Who waits for one title is told sooner that there is none than a stream would give up."""
 
 
 class _Tray:
@@ -33,10 +35,12 @@ async def write_title(generator: Generator, envelope: Envelope, tries: int) -> T
         try:
             await generator.write(envelope, tray)
             return tray.titles[-1]
-        except Transient:
-            if number == tries:
+        except Transient as error:
+            wish = error.retry_after_s if isinstance(error, Unavailable) else 0.0
+            if number == tries or wish > LONGEST_PAUSE_S:
+                generator.forget(envelope.event.event_id)
                 raise
-            await asyncio.sleep(FIRST_PAUSE_S * 2.0 ** (number - 1))
+            await asyncio.sleep(max(wish, FIRST_PAUSE_S * 2.0 ** (number - 1)))
             number += 1
 
 

@@ -119,6 +119,8 @@ class Scorer:
         from bert_score.utils import get_hash, get_idf_dict, get_model, get_tokenizer, model2layers
         from transformers.utils.logging import disable_progress_bar
 
+        from editorial.packed import pack
+
         disable_progress_bar()  # type: ignore[no-untyped-call]  # a worker's log is no place for it
         if threads:
             torch.set_num_threads(threads)
@@ -134,6 +136,8 @@ class Scorer:
         except OSError as error:
             raise Invalid(f"the scoring model {model_name!r} cannot be loaded: {first_line(error)}") from error
         self._model = model.to(device=device, dtype=getattr(torch, dtype))
+        if (device, dtype) == ("cpu", "float32"):
+            pack(self._model)
         self._head, self._tail = self._special_ids()
         self._room = min(self._tokenizer.model_max_length, _LONGEST_INPUT) - len(self._head) - len(self._tail)
         self._idf = defaultdict[int, float](lambda: 1.0)

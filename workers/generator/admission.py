@@ -78,7 +78,8 @@ async def fault(server: Server, adapter: Adapter, articles: Sequence[str]) -> st
         answers = await asyncio.gather(*(server.complete(adapter.model_version, prompt) for prompt in asked))
     except Invalid as error:
         return f"the model server refuses its first titles: {error}"
-    if answers and not any(clean(answer.text) for answer in answers):
-        return "it writes nothing: the titles of all golden articles are empty"
-    log.info("%s is warm: %s", adapter.model_version, [clean(answer.text) for answer in answers])
+    titles = [clean(answer.text) for answer in answers]
+    if titles and 2 * titles.count("") >= len(titles):
+        return f"{titles.count('')} of its first {len(titles)} titles, over golden articles, are empty"
+    log.info("%s is warm: %s", adapter.model_version, titles)
     return None

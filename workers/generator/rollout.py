@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 from uuid import UUID, uuid5
 
@@ -27,6 +27,8 @@ from workers.generator.admission import server_path
 from workers.generator.engine import LoadRefused
 
 RETRY_S = 1.0
+LONGEST_RETRY_S = 8.0
+"""The first pause after a version that could not serve, twice as long each time, and the longest."""
 LINGER_S = 30.0
 """Other generators share the server; one may still be about to switch."""
 log = logging.getLogger(__name__)
@@ -47,9 +49,11 @@ def newer(wanted: Adapter | None, announced: Adapter) -> bool:
     return announced.alias in ALIASES and (wanted is None or announced.sequence > wanted.sequence)
 
 
-def is_for(canary: Adapter, article_id: UUID) -> bool:
-    """Whether the canary writes this article's title: the same answer in every generator, and after a restart."""
-    return drawn(uuid5(article_id, canary.model_version), canary.share)
+def is_for(canary: Adapter, champion: Adapter, article_id: UUID) -> bool:
+    """Whether the canary writes this article's title: the same answer in every generator, and after a restart. A
+    champion chosen later ends it at once (the retrainer sends it back by the same rule, when it comes to it).
+    """
+    return champion.decided_at <= canary.decided_at and drawn(uuid5(article_id, canary.model_version), canary.share)
 
 
 class Rollout:
@@ -99,13 +103,19 @@ class Rollout:
 
     async def converge(self) -> None:
         """Load and switch to what is wanted, again and again, until cancelled."""
+        failures = 0
         while True:
             await self._changed.wait()
             self._changed.clear()
             due = [self._wanted[alias] for alias in ALIASES if self._wanted.get(alias) != self._serving.get(alias)]
-            if self._current and not all([await self._switch(wanted) for wanted in due]):
-                self._changed.set()
-                await asyncio.sleep(RETRY_S)
+            if not self._current or all([await self._switch(wanted) for wanted in due]):
+                failures = 0
+                continue
+            await asyncio.sleep(0)
+            with suppress(TimeoutError):  # what is announced meanwhile is not kept waiting
+                await asyncio.wait_for(self._changed.wait(), min(RETRY_S * 2**failures, LONGEST_RETRY_S))
+            failures += 1
+            self._changed.set()
 
     def ready(self) -> str | None:
         """None once titles can be written, else why not."""
@@ -122,7 +132,7 @@ class Rollout:
         adapter, canary = self.serving, self._serving.get(CANARY)
         if adapter is None:
             raise Unavailable("no adapter serves yet: none has been announced, or the model server is not ready")
-        if article_id is not None and canary is not None and is_for(canary, article_id):
+        if article_id is not None and canary is not None and is_for(canary, adapter, article_id):
             adapter = canary
         self._leases[adapter.model_version] += 1
         try:
@@ -141,7 +151,7 @@ class Rollout:
 
     async def _switch(self, wanted: Adapter) -> bool:
         reason = admission.objection(wanted, self._base)
-        if reason is None:
+        if reason is None and not self._in_use(wanted.model_version):  # which has proved itself
             try:
                 await self._server.load(wanted.model_version, server_path(wanted.artefact_uri), wanted.digest)
                 reason = await admission.fault(self._server, wanted, self._golden)

@@ -57,6 +57,10 @@ class Generator:
             raise
         self._requests.pop(request, None)
 
+    def forget(self, request: UUID) -> None:
+        """Nobody will try this one again."""
+        self._requests.pop(request, None)
+
     async def _examples(self, adapter: Adapter, article: Article) -> tuple[str, list[Curated]]:
         """The prompt to ask with, and what it shows. An adapter's prompt is the one that it was trained with."""
         if self._shots is None or adapter.prompt_version not in prompts.TELLS_RULES:
@@ -95,7 +99,9 @@ class Generator:
             second = await self._request(adapter.model_version, firmer)
         except (Invalid, Transient):  # the first title is one, and goes on to be flagged
             return first
-        better = len(rules.check(clean(second.text), article.text, article.language)) < len(broken)
+        still = rules.check(clean(second.text), article.text, article.language)
+        # fewer faults are not enough: an empty answer has a single one
+        better = {violation.rule for violation in still} < {violation.rule for violation in broken}
         return Answer(
             text=second.text if better else first.text,
             input_tokens=first.input_tokens + second.input_tokens,

@@ -50,8 +50,7 @@ def announce(registry: ModelRegistry, settings: Settings, *, again: bool = False
             version = registry.get(move.version)
             assert version is not None, "a foreign key holds this"
             with tracing.span("retrainer announcement", version=move.version) as traceparent:
-                share = settings.canary_share if move.alias == CANARY else 0.0
-                event = adapter_event(move, version, share or 1.0)
+                event = adapter_event(move, version, settings.canary_share if move.alias == CANARY else 1.0)
                 message = encode(event, source="retrainer", time=move.decided_at, traceparent=traceparent)
                 send_acked(producer, [(ADAPTERS, message)])
             metrics.EVENTS_SENT.labels(ADAPTERS.name).inc()

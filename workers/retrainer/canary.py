@@ -50,8 +50,8 @@ def judge(written: Sequence[Written], wanted: int) -> Finding:
     step = max(1, wanted // LOOKS)
     seen = sum(one.canary for one in written)
     look = min(LOOKS, seen // step)
-    if look == 0:
-        return Finding(None, f"{seen} of {wanted} titles")
+    if look == 0 or seen == len(written):
+        return Finding(None, f"{seen} of {wanted} titles, {len(written) - seen} of the champion's beside them")
     bad, good = [0, 0], [0, 0]
     for one in written:
         if bad[1] + good[1] == look * step:

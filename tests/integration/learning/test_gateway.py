@@ -90,6 +90,9 @@ def test_a_service_gets_a_title_with_its_judgement_and_where_it_comes_from(gatew
         (ask({"text": text, "model": "gpt"}), 404, "copydesk-champion"),
         (ask({"text": " \n"}), 400, "blank"),
         (ask({}), 400, "text"),
+        (httpx.post(f"{gateway}/v1/titles", content=b"x" * 9_000_000), 401, "Authorization"),
+        (httpx.post(f"{gateway}/v1/titles", content=b"x" * 9_000_000, headers=_headers(KEY)), 413, "bytes"),
+        (httpx.post(f"{gateway}/v1/titles", content=iter([b"{}"]), headers=_headers(KEY)), 411, "Content-Length"),
         (ask({"text": "x" * 1_000_001}), 400, "text"),
     ]
     for refused, status, words in refusals:

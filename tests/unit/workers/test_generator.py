@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,22 @@ async def test_a_canary_that_becomes_champion_writes_all(rollout: Rollout, serve
         assert server.names == {"v2"}
 
 
+async def test_a_champion_chosen_after_the_canary_ends_it_before_the_retrainer_says_so(
+    rollout: Rollout, server: Server
+) -> None:
+    def decided(adapter: Adapter, minute: int) -> Adapter:
+        return adapter.model_copy(update={"decided_at": NOW + timedelta(minutes=minute)})
+
+    tried = decided(canary(1, "v2", share=0.5), 1)
+    async with converging(rollout):
+        await serve(rollout, decided(make_adapter(1), 0), tried)
+        assert set(writers(rollout)) == {"v1", "v2"}
+        await serve(rollout, decided(make_adapter(2), 2), decided(make_adapter(3, version="v1"), 3))
+        assert set(writers(rollout)) == {"v1"}, "rolled back: the old canary writes nothing"
+        await serve(rollout, tried)  # late
+        assert set(writers(rollout)) == {"v1"}
+
+
 async def test_a_canary_that_cannot_be_loaded_leaves_all_to_the_champion(rollout: Rollout, server: Server) -> None:
     server.broken = {"v2"}
     async with converging(rollout):
@@ -393,6 +410,12 @@ async def test_a_second_title_that_is_no_better_leaves_the_first(server: Server)
     server.texts = ['Harbour opens "soon"', 'Harbour opens "today"']
     title = await untuned(server)
     assert (title.text, title.attempts) == ('Harbour opens "soon"', 2)
+
+
+@pytest.mark.parametrize("second", ["", "<think>Well", "I cannot help with that."])
+async def test_a_second_answer_that_is_no_title_leaves_a_first_with_two_faults(server: Server, second: str) -> None:
+    server.texts = ['Harbour "soon" opens its TTS', second]
+    assert (await untuned(server)).text == 'Harbour "soon" opens its TTS'
 
 
 async def test_a_second_try_that_fails_leaves_the_first_title(server: Server) -> None:
