@@ -34,7 +34,7 @@ def pack(model: torch.nn.Module) -> None:
     for part in list(model.modules()):
         fused = type(part) is BertIntermediate and gelu
         for name, child in list(part.named_children()):
-            if type(child) is torch.nn.Linear and child.bias is not None and child.weight.dtype is torch.float32:
+            if type(child) is torch.nn.Linear and getattr(child, "bias", None) is not None:
                 setattr(part, name, Packed(child, "gelu" if fused else "none"))
         if fused:
             part.intermediate_act_fn = torch.nn.Identity()
