@@ -91,7 +91,8 @@ class Generator:
         if not self._settings.firmer_retry or adapter.prompt_version not in prompts.TELLS_RULES:
             return first
         broken = rules.check(title, article.text, article.language)
-        if not broken:
+        slow = first.seconds > self._settings.model_timeout_s / 4  # both have to fit into the time that a try may take
+        if not broken or slow:
             return first
         firmer = prompts.firmer(prompt, title, [violation.reason for violation in broken])
         self._requests[article.event_id] += 1

@@ -36,13 +36,13 @@ def adapter_event(move: AliasHistoryRow, version: ModelVersionRow, share: float 
 
 
 def announce(registry: ModelRegistry, settings: Settings, *, again: bool = False) -> int:
-    """Send what no broker has acknowledged yet; with `again` also the champion's last move, in case the topic is new.
+    """Send what no broker has acknowledged yet; with `again` also each alias' last move, in case the topic is new.
 
     Returns how many events were sent. The same move is the same event, so repeating does no harm. Raises `Transient`.
     """
     moves = registry.unannounced()
-    if again and (last := registry.history(CHAMPION)[-1:]) and last[0].announced:
-        moves += last
+    if again:
+        moves += [move for alias in (CHAMPION, CANARY) for move in registry.history(alias)[-1:] if move.announced]
     if not moves:
         return 0
     with closing(make_producer(settings, "copydesk-retrainer")) as producer:

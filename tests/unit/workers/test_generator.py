@@ -434,6 +434,8 @@ async def test_a_good_title_a_tuned_model_and_a_newsroom_that_does_not_want_it_g
     assert outbox.titles[0].attempts == 1
     server.texts = ['Harbour opens "soon"']
     assert (await untuned(server, firmer_retry=False)).attempts == 1
+    server.texts = ['Harbour opens "soon"']
+    assert (await untuned(server, model_timeout_s=1.0)).attempts == 1, "there would be no time for it"
 
 
 async def test_a_server_that_was_restarted_gets_its_adapter_back(generator: Generator, server: Server) -> None:
