@@ -14,7 +14,7 @@ from editorial import rules
 from schemas.envelope import Message
 from schemas.errors import Transient
 from schemas.events import Title
-from schemas.records import ArticleRow, ScoreRow, TitleRow
+from schemas.records import ArticleRow, PublicationRow, ScoreRow, TitleRow
 from schemas.topics import Topic
 
 NOW = datetime(2026, 11, 20, 10, 30, tzinfo=UTC)
@@ -53,17 +53,28 @@ class Case:
     audit: bool = False
     probability: float | None = None
     url: str = ""
+    story: str = ""
+    """Slug of the article that told it first; empty: this one did."""
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
     def article_id(self) -> UUID:
         """The same slug is the same article."""
-        return uuid5(NAMESPACE_URL, f"https://ledger.example/{self.slug}")
+        return _article_id(self.slug)
+
+    @property
+    def story_id(self) -> UUID:
+        """Named after its first article."""
+        return _article_id(self.story or self.slug)
 
     @property
     def title_id(self) -> UUID:
         """As the generator would have named it."""
         return Title.make_id(self.article_id, self.revision, self.model_version, "v1")
+
+
+def _article_id(slug: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"https://ledger.example/{slug}")
 
 
 def put(engine: Engine, *cases: Case) -> None:
@@ -73,6 +84,8 @@ def put(engine: Engine, *cases: Case) -> None:
             moment = NOW - timedelta(minutes=case.minutes_ago)
             for row in (article_row(case, moment), title_row(case, moment), score_row(case, moment)):
                 session.merge(row)
+            if case.decision == "publish":
+                session.merge(publication_row(case, moment))
         session.commit()
 
 
@@ -93,7 +106,7 @@ def article_row(case: Case, moment: datetime) -> ArticleRow:
             "published_at": moment - timedelta(minutes=20),
             "fetched_at": moment,
             "content_hash": f"hash of {case.slug} {case.revision}",
-            "story_id": case.article_id,
+            "story_id": case.story_id,
             "training_allowed": True,
             "training_reason": "nothing forbids it",
         }
@@ -107,7 +120,7 @@ def title_row(case: Case, moment: datetime) -> TitleRow:
             "title_id": case.title_id,
             "article_id": case.article_id,
             "revision": case.revision,
-            "story_id": case.article_id,
+            "story_id": case.story_id,
             "text": case.title,
             "raw": case.title,
             "model_version": case.model_version,
@@ -133,7 +146,7 @@ def score_row(case: Case, moment: datetime) -> ScoreRow:
             "title_id": case.title_id,
             "article_id": case.article_id,
             "revision": case.revision,
-            "story_id": case.article_id,
+            "story_id": case.story_id,
             "url": case.url or f"https://ledger.example/{case.slug}",
             "source": case.source,
             "text": case.title,
@@ -150,6 +163,23 @@ def score_row(case: Case, moment: datetime) -> ScoreRow:
             "audit": case.audit,
             "probability": case.probability,
             "scored_at": moment,
+        }
+    )
+
+
+def publication_row(case: Case, moment: datetime) -> PublicationRow:
+    """The model's title as it went out."""
+    return PublicationRow.model_validate(
+        {
+            "event_id": case.title_id,
+            "title_id": case.title_id,
+            "article_id": case.article_id,
+            "revision": case.revision,
+            "text": case.title,
+            "origin": "model",
+            "verdict": None,
+            "correction_id": None,
+            "published_at": moment,
         }
     )
 

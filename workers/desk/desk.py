@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from editorial import rules
 from editorial.acronyms import NOTHING_LEARNED, Vocabulary
 from infra.observability import metrics, tracing
+from infra.published import published_on_story
 from schemas.envelope import Message, encode
 from schemas.errors import Invalid, Transient
 from schemas.events import Article, Correction, Origin, Verdict, Violation
@@ -148,8 +149,9 @@ class Desk:
         return messages
 
     def _violations(self, shown: TitleOnDesk, text: str) -> tuple[Violation, ...]:
+        story_id = self._score(shown.title_id).story_id
         with self.reading() as session:
-            out = queue.published_on_story(session, shown.article_id, shown.revision)
+            out = published_on_story(session, story_id, but_for=shown.article_id)
         words = self._words_of(shown.model_version)
         return rules.check(text, shown.text, shown.language, learned=words, published=out)
 

@@ -163,24 +163,6 @@ def on_desk(session: Session, title_id: UUID) -> TitleOnDesk | None:
     )
 
 
-def published_on_story(session: Session, article_id: UUID, revision: int) -> tuple[str, ...]:
-    """The titles that went out over other articles on the same story."""
-    article = session.get(ArticleRow, (article_id, revision))
-    if article is None:
-        return ()
-    query = (
-        select(PublicationRow.text)
-        .join(
-            ArticleRow,
-            (col(ArticleRow.article_id) == col(PublicationRow.article_id))
-            & (col(ArticleRow.revision) == col(PublicationRow.revision)),
-        )
-        .where(ArticleRow.story_id == article.story_id, ArticleRow.article_id != article_id)
-        .order_by(col(PublicationRow.published_at))
-    )
-    return tuple(session.exec(query))
-
-
 def standing(session: Session, title_id: UUID) -> Standing | None:
     """The latest verdict on a title, as far as the projection knows."""
     query = select(CorrectionRow).where(CorrectionRow.title_id == title_id)

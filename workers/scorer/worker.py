@@ -18,7 +18,7 @@ from schemas.topics import PUBLISHED, REVIEW, TITLES
 from workers.scorer.batcher import Batcher
 from workers.scorer.judgement import judge
 from workers.scorer.policies import Policies
-from workers.scorer.sources import Sources
+from workers.scorer.read_model import ReadModel
 from workers.stream import Lane, Outlet, run
 
 
@@ -29,14 +29,14 @@ class Judge:
         self._settings = settings
         self._scorer: TitleScorer | None = None
         self._policies: Policies | None = None
-        self._sources: Sources | None = None
+        self._read_model: ReadModel | None = None
 
     def load(self) -> None:
         """Load the model. Blocks for seconds."""
         bertscore = Scorer(self._settings.scorer_model, self._settings.threads)
         scorer = with_second_opinion(bertscore, self._settings.second_opinion_model)
         self._scorer, self._policies = scorer, Policies(self._settings, scorer.hash)
-        self._sources = Sources(make_engine(self._settings), scorer.hash, self._settings.review_share)
+        self._read_model = ReadModel(make_engine(self._settings), scorer.hash, self._settings.review_share)
 
     def ready(self) -> str | None:
         """None once the model is loaded."""
@@ -46,11 +46,11 @@ class Judge:
         """Judge titles together; `load` comes first."""
         assert self._scorer is not None, "on_start comes before the first message"
         assert self._policies is not None
-        assert self._sources is not None
+        assert self._read_model is not None
         metrics.SCORE_BATCH.observe(len(titles))
         with metrics.SCORE_SECONDS.time():
-            share = self._settings.audit_share
-            return judge(titles, self._scorer, self._policies.of, share, self._sources.lowest)
+            share, known = self._settings.audit_share, self._read_model
+            return judge(titles, self._scorer, self._policies.of, share, known.lowest, known.out)
 
 
 def main(settings: Settings) -> None:

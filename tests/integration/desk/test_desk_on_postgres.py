@@ -12,13 +12,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from infra.database import make_engine, migrate
+from infra.published import published_on_story
 from infra.settings import Settings
 from schemas.events import Verdict
 from schemas.records import CorrectionRow, ModelVersionRow
 from tests.desk_seed import NOW, OTHERS, TIDE, RecordingBroker, put
 from workers.desk.desk import Desk
 from workers.desk.quality import report
-from workers.desk.queue import published_on_story
 from workers.desk.verdicts import Submission
 
 
@@ -46,7 +46,7 @@ def seen(engine: Engine) -> list[object]:
             session.commit()
     with desk.reading() as session:
         told = report(session, NOW)
-        out = published_on_story(session, TIDE.article_id, 1)
+        out = published_on_story(session, TIDE.story_id, but_for=TIDE.article_id)
     waiting = desk.waiting(50)
     assert told.flagger.counts.flagged_judged == 3
     assert len(waiting) == len(OTHERS) - 2

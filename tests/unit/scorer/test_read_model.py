@@ -20,7 +20,7 @@ from tests.samples import make_article
 from tests.unit.scorer.test_judgement import WordScorer, make_title
 from workers.scorer.judgement import judge
 from workers.scorer.policies import Policies
-from workers.scorer.sources import FEWEST, Sources
+from workers.scorer.read_model import FEWEST, ReadModel
 
 SCORER = "minilm_L5_no-idf"
 YESTERDAY = 24 * 60
@@ -48,7 +48,7 @@ def test_a_fifth_of_a_source_s_own_titles_lies_below_whatever_its_level(engine: 
     levels = {"terse": 0.5, "wordy": 0.8}
     for source, level in levels.items():
         put(engine, *scored(source, [chance.gauss(level, 0.05) for _ in range(300)]))
-    sources = Sources(engine, SCORER, 0.2)
+    sources = ReadModel(engine, SCORER, 0.2)
 
     for source, level in levels.items():
         lowest = sources.lowest(source, NOW)
@@ -60,18 +60,18 @@ def test_a_fifth_of_a_source_s_own_titles_lies_below_whatever_its_level(engine: 
 def test_of_few_titles_or_another_scorer_s_nothing_is_said(engine: Engine) -> None:
     put(engine, *scored("small", [0.5] * (FEWEST - 1)), *scored("large", [0.5] * FEWEST))
 
-    assert Sources(engine, SCORER, 0.2).lowest("small", NOW) is None
-    assert Sources(engine, SCORER, 0.2).lowest("large", NOW) == 0.5
-    assert Sources(engine, "another scorer", 0.2).lowest("large", NOW) is None
+    assert ReadModel(engine, SCORER, 0.2).lowest("small", NOW) is None
+    assert ReadModel(engine, SCORER, 0.2).lowest("large", NOW) == 0.5
+    assert ReadModel(engine, "another scorer", 0.2).lowest("large", NOW) is None
 
 
 def test_what_is_scored_today_changes_nothing_today_not_even_after_a_restart(engine: Engine) -> None:
     put(engine, *scored("one", [0.6] * FEWEST))
-    before = Sources(engine, SCORER, 0.2).lowest("one", NOW)
+    before = ReadModel(engine, SCORER, 0.2).lowest("one", NOW)
     put(engine, *scored("one", [0.9] * 1000, minutes_ago=5))
 
-    assert Sources(engine, SCORER, 0.2).lowest("one", NOW) == before == 0.6
-    assert Sources(engine, SCORER, 0.2).lowest("one", NOW + timedelta(days=1)) == 0.9
+    assert ReadModel(engine, SCORER, 0.2).lowest("one", NOW) == before == 0.6
+    assert ReadModel(engine, SCORER, 0.2).lowest("one", NOW + timedelta(days=1)) == 0.9
 
 
 def test_while_the_database_is_away_nothing_waits_and_it_is_asked_now_and_then(
@@ -79,7 +79,7 @@ def test_while_the_database_is_away_nothing_waits_and_it_is_asked_now_and_then(
 ) -> None:
     now = 1000.0
     SQLModel.metadata.drop_all(engine)
-    sources = Sources(engine, SCORER, 0.2, clock=lambda: now)
+    sources = ReadModel(engine, SCORER, 0.2, clock=lambda: now)
     assert [sources.lowest("one", NOW) for _ in range(50)] == [None] * 50
     assert len(caplog.records) == 1
 
@@ -123,4 +123,47 @@ def test_a_day_is_that_of_utc_wherever_the_article_was_fetched(engine: Engine) -
     tomorrow_there = NOW.astimezone(timezone(timedelta(hours=14)))
     assert tomorrow_there.date() > NOW.date()
 
-    assert Sources(engine, SCORER, 0.2).lowest("one", tomorrow_there) is None
+    assert ReadModel(engine, SCORER, 0.2).lowest("one", tomorrow_there) is None
+
+
+FIRST = Case("first", "h", "The harbour opens.", "Harbour opens to visitors", decision="publish", minutes_ago=60)
+
+
+def retold(minutes_ago: int, title: str = "Harbour opens to visitors", decision: str = "publish") -> Case:
+    """By another newsroom."""
+    slug = f"retold {minutes_ago}"
+    return Case(slug, "h", "t", title, decision=decision, minutes_ago=minutes_ago, story="first")
+
+
+def article_of(case: Case) -> Article:
+    fetched_at = NOW - timedelta(minutes=case.minutes_ago)
+    ids = {"article_id": case.article_id, "story_id": case.story_id, "fetched_at": fetched_at}
+    return make_article(text=case.text).model_copy(update=ids)
+
+
+def test_what_is_out_for_a_story_is_other_articles_titles_from_before_this_one_was_fetched(engine: Engine) -> None:
+    elsewhere = Case("elsewhere", "h", "t", "Another story's title", decision="publish", minutes_ago=50)
+    second, waits, late = retold(40, "A second view"), retold(30, "In review", "review"), retold(10, "Too late")
+    put(engine, FIRST, elsewhere, second, waits, late)
+
+    assert ReadModel(engine, SCORER, 0.2).out(article_of(retold(20))) == ("A second view", FIRST.title)
+    assert ReadModel(engine, SCORER, 0.2).out(article_of(FIRST)) == ()
+    assert ReadModel(engine, SCORER, 0.2).out(article_of(second)) == (FIRST.title,)
+
+
+def test_a_title_that_is_out_for_the_story_already_goes_to_review_and_says_so(engine: Engine) -> None:
+    put(engine, FIRST)
+    again, new = (make_title(text, article_of(retold(20))) for text in ("Harbour opens to visitors", "Ships invited"))
+    known = ReadModel(engine, SCORER, 0.2)
+
+    repeated, other = judge([again, new], WordScorer(), lambda version: Policy(0.0), 0.0, out_on=known.out)
+
+    assert repeated.review_reasons == ("“Harbour opens to visitors” is out already for the same story.",)
+    assert not other.review_reasons
+
+
+def test_while_the_database_is_away_no_title_is_called_repeated(engine: Engine) -> None:
+    put(engine, FIRST)
+    SQLModel.metadata.drop_all(engine)
+
+    assert ReadModel(engine, SCORER, 0.2).out(article_of(retold(20))) == ()
