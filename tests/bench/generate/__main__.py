@@ -114,10 +114,11 @@ class Bench:
                     print(f"{name}: {rates[name][-1]:.2f} titles/s", file=sys.stderr, flush=True)
             self.show(rates, rounds)
             self.show_prompts()
+            self.server.stop()
+            self.show_merged(rates, rounds)
         finally:
             self.server.stop()
             self.broker.stop()
-        self.show_merged(rates, rounds)
 
     async def load(self) -> None:
         """The champion's adapter."""
@@ -209,7 +210,7 @@ class Bench:
         return sum(end for _, end in bounds(self.settings, TITLES.name).values()) >= self.count
 
     def titles(self) -> list[tuple[float, Title]]:
-        """What is on the topic: seconds since the epoch at which the broker took it, and the title."""
+        """What is on the topic: when it was sent, in seconds since the epoch, and the title."""
         found = []
         for record in read_whole(self.settings, TITLES.name):
             envelope = decode(record.value, record.headers)

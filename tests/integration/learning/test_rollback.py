@@ -16,7 +16,7 @@ import pytest
 
 from editorial import prompts
 from infra.database import make_engine, migrate
-from infra.registry import CHAMPION, ModelRegistry, digest_folder
+from infra.registry import CHAMPION, ModelRegistry, base_identity, digest_folder
 from infra.settings import LOOPBACK, Settings
 from schemas.records import ModelVersionRow
 from tests.ground import environment_for, free_ports, wait_until
@@ -57,14 +57,15 @@ def serves(settings: Settings, version: str) -> bool:
     return any(line.startswith("copydesk_adapter_info{") and f'model_version="{version}"' in line for line in lines)
 
 
-def register(registry: ModelRegistry, version: str, folder: Path) -> None:
+def register(registry: ModelRegistry, version: str, folder: Path, settings: Settings) -> None:
+    base_model, base_revision = base_identity(settings)
     registry.register(
         ModelVersionRow(
             version=version,
             artefact_uri=str(folder),
             digest=digest_folder(folder),
-            base_model="tiny",
-            base_revision="main",
+            base_model=base_model,
+            base_revision=base_revision,
             dataset_hash="",
             prompt_version="v3",
             prompt_digest=prompts.digest("v3"),
@@ -93,9 +94,9 @@ def test_a_rollback_is_one_command_and_serves_within_seconds_and_what_was_tamper
     migrate(engine)
     registry = ModelRegistry(engine)
     for version in ("v1", "v2"):
-        register(registry, version, adapters[version])
+        register(registry, version, adapters[version], settings)
     tampered = Path(shutil.copytree(adapters["v2"], settings.home / "v3"))
-    register(registry, "v3", tampered)
+    register(registry, "v3", tampered, settings)
     (tampered / "README.md").write_text("somebody was here")
     registry.set_alias(CHAMPION, "v1", expected_sequence=0, actor="test", reason="first", gate_verdict="none")
     announce(registry, settings)

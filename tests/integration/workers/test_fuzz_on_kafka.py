@@ -145,7 +145,8 @@ def test_nothing_that_lies_on_a_topic_breaks_a_worker_or_stays(settings: Setting
         for name, process in workers.items():
             assert process.poll() is None, f"{name} ended:\n{log_of(name, settings).read_text()[-3000:]}"
     finally:
-        for process in workers.values():
+        for name, process in workers.items():
+            print(log_of(name, settings).read_text()[-3000:])
             process.terminate()
         statuses = {name: process.wait(60) for name, process in workers.items()}
     assert statuses == dict.fromkeys(READERS, 0)

@@ -220,6 +220,17 @@ async def test_a_version_writes_golden_titles_before_it_takes_over(server: Serve
     assert rollout.serving == make_adapter(2)
 
 
+@pytest.mark.parametrize(("context", "serves"), [(300, True), (10, False)])
+async def test_a_model_of_small_context_warms_up_on_the_beginning_of_an_article(
+    server: Server, context: int, serves: bool
+) -> None:
+    server.context = context
+    rollout = Rollout(server, BASE, ["The harbour opens. " * 100], linger_s=0.0)
+    async with converging(rollout):
+        await serve(rollout, make_adapter(1))
+    assert (rollout.serving is not None) == serves
+
+
 def canary(sequence: int, version: str, share: float = 0.25) -> Adapter:
     return make_adapter(sequence, version=version, alias="canary").model_copy(update={"share": share})
 
