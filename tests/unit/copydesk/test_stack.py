@@ -64,12 +64,12 @@ def test_children_read_the_settings_that_their_parent_has(tmp_path: Path) -> Non
     assert "COPYDESK_WINDOW" not in environment
 
 
-def test_the_compose_file_runs_every_worker_with_settings_that_exist() -> None:
+def test_the_compose_file_runs_every_worker_and_the_gateway_with_settings_that_exist() -> None:
     compose = yaml.safe_load(Path("docker-compose.yml").read_text())
 
     commands = {name: service.get("command") for name, service in compose["services"].items()}
-    for worker in WORKERS:
-        assert commands[worker] == ["worker", worker]
+    for worker in (*WORKERS, "gateway"):
+        assert commands[worker] == (["gateway"] if worker == "gateway" else ["worker", worker])
         names = set(compose["services"][worker]["environment"])
         known = {f"COPYDESK_{name.upper()}" for name in Settings.model_fields}
         assert names <= known
