@@ -107,7 +107,8 @@ class Scorer:
     ) -> None:
         """Load `minilm` (no network needed) or any model that bert-score's table knows, by its name.
 
-        `threads` sets torch's threads for the whole process, 0 leaves them. `dtype` is `float32` or `bfloat16`.
+        `threads` sets torch's threads for the whole process, 0 leaves them. `dtype` is that of matrix products:
+        `float32`, or `bfloat16`, which moves a score by at most 0.001.
         With `idf_texts` a token weighs its inverse document frequency in these texts (in the package: the references).
         `rescale` maps the figures so that unrelated texts score about 0, by the package's English baseline. A text is
         read in at most so many `windows`: with one it is cut as the package cuts it. The vectors of articles seen last
@@ -135,7 +136,8 @@ class Scorer:
             model = get_model(source, layers)
         except OSError as error:
             raise Invalid(f"the scoring model {model_name!r} cannot be loaded: {first_line(error)}") from error
-        self._model = model.to(device=device, dtype=getattr(torch, dtype))
+        self._model = model.to(device)
+        self._autocast = torch.autocast(torch.device(device).type, torch.bfloat16, enabled=dtype == "bfloat16")
         if (device, dtype) == ("cpu", "float32"):
             pack(self._model)
         self._head, self._tail = self._special_ids()
@@ -227,7 +229,8 @@ class Scorer:
 
         padded, _, mask = padding([window.ids for window in batch], self._tokenizer.pad_token_id, dtype=torch.long)
         device = self._model.device
-        vectors = bert_encode(self._model, padded.to(device), mask.to(device)).float().cpu()
+        with self._autocast:
+            vectors = bert_encode(self._model, padded.to(device), mask.to(device)).float().cpu()
         vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return [rows[: len(window.ids)].clone() for rows, window in zip(vectors, batch, strict=True)]
 

@@ -14,6 +14,11 @@ from schemas.errors import Invalid
 
 STORIES = [write_story(3, number) for number in range(6)]
 FILLER = "The weather was mild and the streets were quiet all day long. "
+ANY_TEXT = st.one_of(
+    st.integers(0, 10**6).map(lambda number: write_story(5, number).house_title),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(lambda text: f"{text} harbour"),
+)
+"""Headlines, and whatever else a text may be; never empty, which the package does not bear."""
 NEWS = "Harbor Labs opened a museum of clocks in Lisbon. "
 
 
@@ -46,6 +51,24 @@ def test_short_articles_score_as_the_package_scores_them(scorer: Scorer) -> None
         assert score.f1 == pytest.approx(f1, abs=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "allowed"), [("float32", 1e-5), ("bfloat16", 1e-3)])
+def test_any_titles_and_articles_score_as_the_package_scores_them(dtype: str, allowed: float) -> None:
+    import bert_score
+
+    package = bert_score.BERTScorer(model_type=str(minilm_folder()), num_layers=MINILM_LAYERS, nthreads=1)
+    ours = Scorer("minilm", threads=1, dtype=dtype, cache_bytes=0)
+
+    @settings(max_examples=40, deadline=None, derandomize=True)
+    @given(ANY_TEXT, st.lists(ANY_TEXT, min_size=1, max_size=12).map(" ".join))
+    def same(title: str, article: str) -> None:
+        # pair by pair: in a batch the package takes padding for tokens of cosine 0, which beat those of negative ones
+        expected = [values.item() for values in package.score([title], [article])]
+        (score,) = ours.score([title], [article])
+        assert (score.precision, score.recall, score.f1) == pytest.approx(expected, abs=allowed)
+
+    same()
+
+
 def test_with_one_window_a_long_article_is_cut_as_the_package_cuts_it() -> None:
     titles, articles = ["Museum of clocks opens in Lisbon"] * 2, [FILLER * 60 + NEWS, NEWS + FILLER * 80]
 
@@ -65,14 +88,8 @@ def test_with_idf_common_words_count_as_little_as_in_the_package() -> None:
         assert (score.precision, score.recall, score.f1) == pytest.approx(expected, abs=1e-5)
 
 
-def test_in_bfloat16_the_figures_stay_near_and_the_hash_says_it(scorer: Scorer) -> None:
-    titles, articles = [story.house_title for story in STORIES], [story.text for story in STORIES]
-
-    halved = Scorer("minilm", threads=1, dtype="bfloat16")
-
-    assert halved.hash != scorer.hash
-    for one, other in zip(halved.score(titles, articles), scorer.score(titles, articles), strict=True):
-        assert one.precision == pytest.approx(other.precision, abs=1e-2)
+def test_bfloat16_has_a_hash_of_its_own(scorer: Scorer) -> None:
+    assert Scorer("minilm", threads=1, dtype="bfloat16").hash != scorer.hash
 
 
 def test_a_baseline_is_the_package_s_and_a_model_without_one_is_refused() -> None:
