@@ -108,7 +108,7 @@ class Scorer:
         """Load `minilm` (no network needed) or any model that bert-score's table knows, by its name.
 
         `threads` sets torch's threads for the whole process, 0 leaves them. `dtype` is that of matrix products:
-        `float32`, or `bfloat16`, which moves a score by at most 0.001.
+        `float32`, or `bfloat16`, which moves a score by some 0.001 at most.
         With `idf_texts` a token weighs its inverse document frequency in these texts (in the package: the references).
         `rescale` maps the figures so that unrelated texts score about 0, by the package's English baseline. A text is
         read in at most so many `windows`: with one it is cut as the package cuts it. The vectors of articles seen last
